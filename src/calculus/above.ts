@@ -1,0 +1,72 @@
+import type { Builder } from "../graph/builder.ts";
+import type { Node, ValueId } from "../graph/graph.ts";
+import { describe, producers } from "../graph/graph.ts";
+import type { Layer } from "../graph/layers.ts";
+import { ruleOf } from "./rules/table.ts";
+import { dependents } from "./vjp.ts";
+
+/** What the network does with a layer's pre-activations on their way to the outputs. */
+export type Above =
+  /** The outputs are z plus a constant. */
+  | { readonly kind: "logits" }
+  /** Gauss-Newton and Hessian coincide. */
+  | { readonly kind: "piecewise-linear" }
+  | { readonly kind: "smooth"; readonly node: string; readonly op: string }
+  /** An operator without a derivative rule. */
+  | { readonly kind: "unsupported"; readonly node: string; readonly op: string }
+  /** The outputs do not depend on the layer. */
+  | { readonly kind: "disconnected" };
+
+/** Classifies the network above a layer, which decides how its Hessian can be had. */
+export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above {
+  if (isLast(b, layer, outputs)) return { kind: "logits" };
+  const sources = new Set(layer.uses.map((use) => use.preactivation));
+  const varying = dependents(b.nodes, sources);
+  if (!varying.has(outputs)) return { kind: "disconnected" };
+  const needed = ancestors(b.nodes, outputs);
+  let smooth: Node | undefined;
+  for (const node of b.nodes) {
+    if (!node.outputs.some((output) => needed.has(output))) continue;
+    if (!node.inputs.some((input) => varying.has(input)) && !node.captures?.some((value) => varying.has(value))) continue;
+    const rule = ruleOf(node);
+    if (!rule) return { kind: "unsupported", node: describe(node), op: node.op };
+    const at = { b, node, varies: (index: number) => varying.has(node.inputs[index] ?? "") };
+    const linearity = typeof rule.linearity === "function" ? rule.linearity(at) : rule.linearity;
+    if (linearity === "smooth") smooth ??= node;
+  }
+  return smooth ? { kind: "smooth", node: describe(smooth), op: smooth.op } : { kind: "piecewise-linear" };
+}
+
+/** Values that an output is made from. */
+function ancestors(nodes: readonly Node[], output: ValueId): Set<ValueId> {
+  const needed = new Set([output]);
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((value) => needed.has(value))) continue;
+    for (const input of [...node.inputs, ...(node.captures ?? [])]) needed.add(input);
+  }
+  return needed;
+}
+
+/** Whether the outputs are the layer's own z plus a constant, one position a sample. */
+function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
+  const [use] = layer.uses;
+  if (!use || layer.uses.length > 1 || layer.positions !== 1 || use.kind !== "dense") return false;
+  const made = producers(b.nodes);
+  const size = b.dims(outputs).length;
+  let value = outputs;
+  while (value !== use.preactivation) {
+    const node = made.get(value);
+    if (!node || node.domain !== "") return false;
+    const dims = b.typeIfKnown(node.inputs[0] ?? "")?.dims;
+    if (node.op === "Identity" || node.op === "Dropout" || node.op === "Cast") value = node.inputs[0] as ValueId;
+    else if (node.op === "Reshape" || node.op === "Flatten" || node.op === "Squeeze" || node.op === "Unsqueeze") {
+      if (dims?.[0] !== b.dims(outputs)[0]) return false;
+      value = node.inputs[0] as ValueId;
+    } else if (node.op === "Add") {
+      const rest = node.inputs.filter((input) => !b.constantOf(input));
+      if (rest.length !== 1) return false;
+      value = rest[0] as ValueId;
+    } else return false;
+  }
+  return size === 2;
+}

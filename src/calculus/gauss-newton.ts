@@ -1,0 +1,117 @@
+import type { Builder } from "../graph/builder.ts";
+import type { ValueId } from "../graph/graph.ts";
+import type { Layer } from "../graph/layers.ts";
+import { matMul, mul, reduceSum, reshape, scale, square, squaredNorm, sumBeyond, swap } from "../graph/operators.ts";
+import { Tensor } from "../graph/tensor.ts";
+import { ruleOf } from "./rules/table.ts";
+import { columnsAt, columnsSideBySide, featuresAt } from "./positions.ts";
+
+/**
+ * The Gauss-Newton matrix of one layer, per sample: with γ_ct the loss columns pulled back to z_t and
+ * U_c = Σ_t γ_ct φ_tᵀ, quadratic forms Σ_c ‖Aᵀ U_c‖² for A = W (relative flatness) or A = I (trace).
+ */
+export interface GaussNewton {
+  /** Σ_c ‖Wᵀ U_c‖_F², [B]. */
+  weighted(): ValueId;
+  /** Σ_c ‖U_c‖_F², [B]. */
+  trace(): ValueId;
+}
+
+/**
+ * @param pulled the loss's K columns pulled back to every pre-activation, [K, …its dims]
+ */
+export function gaussNewton(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>): GaussNewton {
+  const [use] = layer.uses;
+  if (use && layer.uses.length === 1 && layer.positions === 1 && use.kind === "dense") return onePosition(b, layer, pulled);
+  const columns = columnsAt(b, layer, pulled);
+  return ghostIsCheaper(b, layer, columns) ? ghost(b, layer, columns) : outer(b, layer, columns);
+}
+
+/** W as a constant of the graph: blocks of rows, one a group, [G, d/G, m/G]. */
+function weightBlocks(b: Builder, layer: Layer): ValueId {
+  const { d, m, groups } = layer;
+  const matrix = layer.matrix();
+  const values = matrix instanceof Float32Array ? matrix : Float32Array.from(matrix);
+  return b.constant(Tensor.float32([groups, d / groups, m], values));
+}
+
+/** One position: U_c = γ_c φᵀ, and both forms are ‖φ‖² times a norm of the columns. */
+function onePosition(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>): GaussNewton {
+  const [use] = layer.uses as [(typeof layer.uses)[number]];
+  const gamma = pulled.get(use.preactivation) as ValueId;
+  const [columns, batch] = b.dims(gamma) as [number, number];
+  const flat = reshape(b, gamma, [columns, batch, layer.d]);
+  const features = reshape(b, use.features, [batch, layer.m]);
+  const normSquared = squaredNorm(b, features, 1);
+  return {
+    trace: () => mul(b, normSquared, scale(b, reduceSum(b, square(b, flat), [0, 2]), use.scale ** 2)),
+    weighted: () => {
+      // The layer's own pullback: Wᵀγ with the layer's scale in it, and shared with the layers below.
+      const [through] = ruleOf(use.node)?.vjp({ b, node: use.node, lead: 1, cotangents: [gamma], varies: (index) => index === 0 }) ?? [];
+      const product = reshape(b, through as ValueId, [columns, batch, layer.m]);
+      return mul(b, normSquared, reduceSum(b, square(b, product), [0, 2]));
+    },
+  };
+}
+
+/** Σ_c U_c U_cᵀ, then its product with W Wᵀ or I: U is d×m, and WᵀU is never formed. */
+function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
+  const { d, m, groups } = layer;
+  const [count, batch] = b.dims(columns) as [number, number];
+  const product = matMul(b, featuresAt(b, layer), columnsSideBySide(b, columns));
+  const stacked = reshape(b, product, [batch, groups, m * count, d / groups]);
+  return {
+    trace: () => squaredNorm(b, stacked, 1),
+    weighted: () => {
+      const gram = matMul(b, swap(b, stacked), stacked);
+      return sumBeyond(b, mul(b, gram, weightGram(b, layer)), 1);
+    },
+  };
+}
+
+/** W Wᵀ of each group, [G, d/G, d/G], made in float64. */
+function weightGram(b: Builder, layer: Layer): ValueId {
+  const { d, m, groups } = layer;
+  const rows = d / groups;
+  const matrix = layer.matrix();
+  const gram = new Float32Array(groups * rows * rows);
+  for (let group = 0; group < groups; group++) {
+    for (let row = 0; row < rows; row++) {
+      for (let other = 0; other <= row; other++) {
+        const [left, right] = [(group * rows + row) * m, (group * rows + other) * m];
+        let sum = 0;
+        for (let column = 0; column < m; column++) sum += (matrix[left + column] as number) * (matrix[right + column] as number);
+        gram[(group * rows + row) * rows + other] = sum;
+        gram[(group * rows + other) * rows + row] = sum;
+      }
+    }
+  }
+  return b.constant(Tensor.float32([groups, rows, rows], gram));
+}
+
+/** Σ_c Σ_tt' ⟨φ_t, φ_t'⟩ ⟨Aᵀγ_ct, Aᵀγ_ct'⟩: cheaper where positions are few. */
+function ghost(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
+  const features = featuresAt(b, layer);
+  const likeness = matMul(b, swap(b, features), features);
+  const form = (values: ValueId) => sumOfColumns(b, mul(b, matMul(b, swap(b, values), values), likeness));
+  return {
+    trace: () => form(columns),
+    weighted: () => form(matMul(b, swap(b, weightBlocks(b, layer)), columns)),
+  };
+}
+
+/** [K, B, …] summed to [B]. */
+function sumOfColumns(b: Builder, value: ValueId): ValueId {
+  return sumBeyond(b, reduceSum(b, value, [0]), 1);
+}
+
+/** Multiplications of either form for one sample and group, K columns. */
+function ghostIsCheaper(b: Builder, layer: Layer, columns: ValueId): boolean {
+  const dims = b.dims(columns);
+  const [count, positions] = [dims[0] as number, dims[4] as number];
+  const d = layer.d / layer.groups;
+  const { m } = layer;
+  const byOuter = count * (positions * d * m + d * d * m);
+  const byGhost = count * (positions * d * m + positions ** 2 * (m + d)) + positions ** 2 * m;
+  return byGhost < byOuter;
+}

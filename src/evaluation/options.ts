@@ -1,0 +1,33 @@
+import type { Curvature, Method } from "../measures/measure.ts";
+
+/** What is asked of a measurement; the command line's options, under the same names. */
+export interface MeasureOptions {
+  /** Layers by name (with or without `.weight`), initializer or node; `last` is the one nearest to the outputs. */
+  readonly layers?: "all" | "last" | readonly string[];
+  readonly measures?: "all" | readonly string[];
+  /** `auto` is exact unless that is predicted to cost more than 32 forward passes. */
+  readonly method?: Method;
+  readonly curvature?: Curvature;
+  /** Default: cross-entropy for integer labels, squared-error-mean else. */
+  readonly loss?: string;
+  /** Of all that is random. The same seed gives the same numbers. */
+  readonly seed?: number;
+  /** Samples run at once. Default: what the method runs fastest with. */
+  readonly batch?: number;
+  /** Threads of the runtime. Default: the machine's cores. */
+  readonly threads?: number;
+  /** Execution provider; default cpu. */
+  readonly provider?: string;
+  /** Model input → array of the data. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** The output that is the network's scores, where there are several. */
+  readonly output?: string;
+  /** Array of the labels; default y. */
+  readonly labels?: string;
+  /** Keep every sample's value. */
+  readonly perSample?: boolean;
+  /** Told after each batch how many of the samples are done. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Stops between batches. */
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,115 @@
+import type { Builder } from "./builder.ts";
+import type { ValueId } from "./graph.ts";
+import type { Dims, ElementType } from "./tensor.ts";
+import { count } from "./tensor.ts";
+import { elementTypes } from "./onnx-tensors.ts";
+
+// The operators that derivative and measure graphs are made of, as functions of a builder.
+
+export function add(b: Builder, x: ValueId, y: ValueId): ValueId {
+  return b.add("Add", [x, y]);
+}
+
+export function sub(b: Builder, x: ValueId, y: ValueId): ValueId {
+  return b.add("Sub", [x, y]);
+}
+
+export function mul(b: Builder, x: ValueId, y: ValueId): ValueId {
+  return b.add("Mul", [x, y]);
+}
+
+export function div(b: Builder, x: ValueId, y: ValueId): ValueId {
+  return b.add("Div", [x, y]);
+}
+
+export function square(b: Builder, x: ValueId): ValueId {
+  return b.add("Mul", [x, x]);
+}
+
+export function sqrt(b: Builder, x: ValueId): ValueId {
+  return b.add("Sqrt", [x]);
+}
+
+export function scale(b: Builder, x: ValueId, factor: number): ValueId {
+  return factor === 1 ? x : b.add("Mul", [x, b.scalar(factor)]);
+}
+
+export function matMul(b: Builder, x: ValueId, y: ValueId): ValueId {
+  return b.add("MatMul", [x, y]);
+}
+
+/** The same elements in other dimensions. A reshape of a reshape reads the first. */
+export function reshape(b: Builder, x: ValueId, dims: Dims): ValueId {
+  const from = b.dims(x);
+  if (from.length === dims.length && from.every((size, axis) => size === dims[axis])) return x;
+  return b.add("Reshape", [x, b.integers(dims)], { allowzero: 1 });
+}
+
+export function transpose(b: Builder, x: ValueId, order: readonly number[]): ValueId {
+  return order.every((axis, index) => axis === index) ? x : b.add("Transpose", [x], { perm: order });
+}
+
+/** Swaps the last two axes. */
+export function swap(b: Builder, x: ValueId): ValueId {
+  const rank = b.rank(x);
+  const order = Array.from({ length: rank }, (_, axis) => axis);
+  return transpose(b, x, [...order.slice(0, -2), rank - 1, rank - 2]);
+}
+
+export function concat(b: Builder, parts: readonly ValueId[], axis: number): ValueId {
+  return parts.length === 1 ? (parts[0] as ValueId) : b.add("Concat", parts, { axis });
+}
+
+export function expand(b: Builder, x: ValueId, dims: Dims): ValueId {
+  const from = b.dims(x);
+  if (from.length === dims.length && from.every((size, axis) => size === dims[axis])) return x;
+  return b.add("Expand", [x, b.integers(dims)]);
+}
+
+/** Sums over axes; nothing to sum gives x itself. */
+export function reduceSum(b: Builder, x: ValueId, axes: readonly number[], keep = false): ValueId {
+  if (axes.length === 0) return x;
+  return b.add("ReduceSum", [x, b.integers(axes)], { keepdims: keep ? 1 : 0 });
+}
+
+/** Sums every axis but those first `kept`. */
+export function sumBeyond(b: Builder, x: ValueId, kept: number): ValueId {
+  return reduceSum(b, x, Array.from({ length: b.rank(x) - kept }, (_, index) => kept + index));
+}
+
+/** Σ x² over every axis but the first `kept`. */
+export function squaredNorm(b: Builder, x: ValueId, kept: number): ValueId {
+  return sumBeyond(b, square(b, x), kept);
+}
+
+export function slice(
+  b: Builder,
+  x: ValueId,
+  axes: readonly number[],
+  starts: readonly number[],
+  ends: readonly number[],
+  steps: readonly number[] = axes.map(() => 1),
+): ValueId {
+  return b.add("Slice", [x, b.integers(starts), b.integers(ends), b.integers(axes), b.integers(steps)]);
+}
+
+/** Zero padding: begins of all axes, then ends. */
+export function pad(b: Builder, x: ValueId, pads: readonly number[]): ValueId {
+  return pads.every((width) => width === 0) ? x : b.add("Pad", [x, b.integers(pads)]);
+}
+
+export function cast(b: Builder, x: ValueId, type: ElementType): ValueId {
+  return b.type(x).type === type ? x : b.add("Cast", [x], { to: elementTypes.indexOf(type) });
+}
+
+/** Folds the first two axes into one. */
+export function foldLead(b: Builder, x: ValueId): ValueId {
+  const [lead, batch, ...rest] = b.dims(x) as [number, number, ...number[]];
+  return reshape(b, x, [lead * batch, ...rest]);
+}
+
+/** Folds everything between the first `kept` axes and the last one into one axis of positions. */
+export function foldPositions(b: Builder, x: ValueId, kept: number): ValueId {
+  const dims = b.dims(x);
+  return reshape(b, x, [...dims.slice(0, kept), count(dims.slice(kept, -1)), dims.at(-1) as number]);
+}

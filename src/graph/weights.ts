@@ -1,0 +1,69 @@
+import type { Builder } from "./builder.ts";
+import type { Node, ValueId } from "./graph.ts";
+import { ints } from "./graph.ts";
+import type { Dims, Tensor } from "./tensor.ts";
+import { count } from "./tensor.ts";
+
+/** A constant seen through the operators that exporters put in front of weights. */
+export interface Weight {
+  /** The initializer, or the Constant node's output, at the root. */
+  readonly initializer: ValueId;
+  readonly dims: Dims;
+  /** The elements in C order at `dims`. Costs a copy where a Transpose is seen through. */
+  values(): Float32Array | Float64Array;
+}
+
+const sameElements = new Set(["Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
+
+/** The weight that a value is: a constant itself, or one behind Identity, Cast, Transpose or a reshape. */
+export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, value: ValueId): Weight | undefined {
+  const tensor = builder.constantOf(value);
+  if (tensor) {
+    if (!tensor.type.includes("float")) return undefined;
+    return { initializer: value, dims: tensor.dims, values: () => floats(tensor) };
+  }
+  const node = made.get(value);
+  const type = builder.typeIfKnown(value);
+  if (!node || !type || node.domain !== "") return undefined;
+  const moved = node.op === "Transpose";
+  if (!moved && !sameElements.has(node.op)) return undefined;
+  const inner = weightOf(builder, made, node.inputs[0] ?? "");
+  if (!inner) return undefined;
+  if (!moved) return { ...inner, dims: type.dims };
+  const order = ints(node, "perm") ?? inner.dims.map((_, axis) => inner.dims.length - 1 - axis);
+  return {
+    initializer: inner.initializer,
+    dims: type.dims,
+    values: () => transposed(inner.values(), inner.dims, order),
+  };
+}
+
+function floats(tensor: Tensor): Float32Array | Float64Array {
+  const values = tensor.numbers();
+  return values instanceof Float64Array || values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+/** The elements of a C-order array after its axes are permuted. */
+export function transposed(
+  values: Float32Array | Float64Array,
+  dims: Dims,
+  order: readonly number[],
+): Float32Array | Float64Array {
+  const target = order.map((axis) => dims[axis] as number);
+  const strides = order.map((axis) => count(dims.slice(axis + 1)));
+  const result = new (values.constructor as Float32ArrayConstructor)(values.length);
+  const at = target.map(() => 0);
+  let source = 0;
+  for (let index = 0; index < result.length; index++) {
+    result[index] = values[source] as number;
+    for (let axis = target.length - 1; axis >= 0; axis--) {
+      const stride = strides[axis] as number;
+      source += stride;
+      at[axis] = (at[axis] as number) + 1;
+      if ((at[axis] as number) < (target[axis] as number)) break;
+      source -= stride * (target[axis] as number);
+      at[axis] = 0;
+    }
+  }
+  return result;
+}

@@ -1,0 +1,41 @@
+import { mersenne } from "pure-rand/generator/mersenne";
+
+/**
+ * A stream of independent random bits, the same on every machine for the same seed and name. Streams of different names
+ * are independent.
+ */
+export class RandomStream {
+  readonly #generator: ReturnType<typeof mersenne>;
+  #word = 0;
+  #bits = 0;
+
+  constructor(seed: number, name: string) {
+    this.#generator = mersenne(mix(seed, name));
+  }
+
+  /** ±1 with equal probability. */
+  sign(): number {
+    if (this.#bits === 0) {
+      this.#word = this.#generator.next();
+      this.#bits = 32;
+    }
+    const bit = this.#word & 1;
+    this.#word >>>= 1;
+    this.#bits -= 1;
+    return bit === 1 ? 1 : -1;
+  }
+
+  /** Fills a range of an array with Rademacher variables. */
+  fillSigns(target: Float32Array, start: number, end: number): void {
+    for (let index = start; index < end; index++) target[index] = this.sign();
+  }
+}
+
+/** FNV-1a of a seed and a name: 32 bits that seed a generator. */
+function mix(seed: number, name: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of `${seed}/${name}`) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) as number), 0x01000193);
+  }
+  return hash;
+}

@@ -27,7 +27,8 @@ export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above
   let smooth: Node | undefined;
   for (const node of b.nodes) {
     if (!node.outputs.some((output) => needed.has(output))) continue;
-    if (!node.inputs.some((input) => varying.has(input)) && !node.captures?.some((value) => varying.has(value))) continue;
+    if (!node.inputs.some((input) => varying.has(input)) && !node.captures?.some((value) => varying.has(value)))
+      continue;
     const rule = ruleOf(node);
     if (!rule) return { kind: "unsupported", node: describe(node), op: node.op };
     const at = { b, node, varies: (index: number) => varying.has(node.inputs[index] ?? "") };

@@ -1,7 +1,17 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
-import { matMul, mul, reduceSum, reshape, scale, square, squaredNorm, sumBeyond, swap } from "../graph/operators.ts";
+import {
+  matMul,
+  mul,
+  reduceSum,
+  reshape,
+  scale,
+  squaredNorm,
+  sumBeyond,
+  sumOfSquares,
+  swap,
+} from "../graph/operators.ts";
 import { Tensor } from "../graph/tensor.ts";
 import { ruleOf } from "./rules/table.ts";
 import { columnsAt, columnsSideBySide, featuresAt } from "./positions.ts";
@@ -22,7 +32,8 @@ export interface GaussNewton {
  */
 export function gaussNewton(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>): GaussNewton {
   const [use] = layer.uses;
-  if (use && layer.uses.length === 1 && layer.positions === 1 && use.kind === "dense") return onePosition(b, layer, pulled);
+  if (use && layer.uses.length === 1 && layer.positions === 1 && use.kind === "dense")
+    return onePosition(b, layer, pulled);
   const columns = columnsAt(b, layer, pulled);
   return ghostIsCheaper(b, layer, columns) ? ghost(b, layer, columns) : outer(b, layer, columns);
 }
@@ -44,12 +55,14 @@ function onePosition(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, Valu
   const features = reshape(b, use.features, [batch, layer.m]);
   const normSquared = squaredNorm(b, features, 1);
   return {
-    trace: () => mul(b, normSquared, scale(b, reduceSum(b, square(b, flat), [0, 2]), use.scale ** 2)),
+    trace: () => mul(b, normSquared, scale(b, sumOfSquares(b, flat, [0, 2]), use.scale ** 2)),
     weighted: () => {
       // The layer's own pullback: Wᵀγ with the layer's scale in it, and shared with the layers below.
-      const [through] = ruleOf(use.node)?.vjp({ b, node: use.node, lead: 1, cotangents: [gamma], varies: (index) => index === 0 }) ?? [];
+      const [through] =
+        ruleOf(use.node)?.vjp({ b, node: use.node, lead: 1, cotangents: [gamma], varies: (index) => index === 0 }) ??
+        [];
       const product = reshape(b, through as ValueId, [columns, batch, layer.m]);
-      return mul(b, normSquared, reduceSum(b, square(b, product), [0, 2]));
+      return mul(b, normSquared, sumOfSquares(b, product, [0, 2]));
     },
   };
 }
@@ -80,7 +93,8 @@ function weightGram(b: Builder, layer: Layer): ValueId {
       for (let other = 0; other <= row; other++) {
         const [left, right] = [(group * rows + row) * m, (group * rows + other) * m];
         let sum = 0;
-        for (let column = 0; column < m; column++) sum += (matrix[left + column] as number) * (matrix[right + column] as number);
+        for (let column = 0; column < m; column++)
+          sum += (matrix[left + column] as number) * (matrix[right + column] as number);
         gram[(group * rows + row) * rows + other] = sum;
         gram[(group * rows + other) * rows + row] = sum;
       }

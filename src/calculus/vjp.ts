@@ -39,10 +39,12 @@ export function pullBack(
       cotangents.set(input, known === undefined ? value : add(b, known, value));
     });
   }
-  return new Map([...wanted].flatMap((value) => {
-    const found = cotangents.get(value);
-    return found === undefined ? [] : [[value, found] as const];
-  }));
+  return new Map(
+    [...wanted].flatMap((value) => {
+      const found = cotangents.get(value);
+      return found === undefined ? [] : [[value, found] as const];
+    }),
+  );
 }
 
 /** The values that depend on any of the sources, the sources themselves among them. */

@@ -7,8 +7,8 @@ import type { RuntimeArray } from "../runtime/session.ts";
 
 /** Which array of the data feeds which input of the model. */
 export interface Binding {
-  /** Model input → field. */
-  readonly fields: ReadonlyMap<ValueId, Field>;
+  /** The arrays of the data that are used. */
+  readonly arrays: readonly string[];
   /** Types of the inputs at a batch size. */
   types(batch: number): Map<ValueId, ValueType>;
   /** The inputs of a batch, converted to the model's element types and padded to `size` by repeating the last sample. */
@@ -40,7 +40,7 @@ export function bindInputs(graph: Graph, data: Dataset, chosen: Readonly<Record<
   }
   const typeOf = (input: ValueInfo): ElementType => input.type ?? fields.get(input.name)?.type ?? "float32";
   return {
-    fields,
+    arrays: [...new Set([...fields.values()].map((field) => field.name))],
     types: (batch) =>
       new Map(
         graph.inputs.map((input) => {
@@ -69,13 +69,26 @@ function checkShape(input: ValueInfo, field: Field, data: Dataset): void {
   if (fits) return;
   const wanted = declared.map((size) => size ?? "?").join(", ");
   const numeric = declared.every((size) => typeof size === "number");
-  const hint = numeric && count(declared as number[]) === count(field.dims) ? `; --preprocess shape=${declared.join("x")} gives it that shape` : "";
+  const hint =
+    numeric && count(declared as number[]) === count(field.dims)
+      ? `; --preprocess shape=${declared.join("x")} gives it that shape`
+      : "";
   throw new DataError(
     `${data.source}: the model's input ${input.name} expects samples of shape [${wanted}], array ${field.name} has [${field.dims.join(", ")}]${hint}`,
   );
 }
 
-const integerTypes = new Set<ElementType>(["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]);
+const integerTypes = new Set<ElementType>([
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "bool",
+]);
 
 /** An array in the element type that the model reads. Integers become floats; floats never become integers. */
 function converted(array: NamedArray, type: ElementType, input: string): TypedArray {

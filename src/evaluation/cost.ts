@@ -18,7 +18,9 @@ export function columnCost(all: readonly Layer[], asked: readonly Layer[], colum
   const pulled = all.slice(lowest + 1).reduce((sum, layer) => sum + forwardWork(layer), 0);
   const products = asked.reduce((sum, layer) => {
     const square = (layer.d / layer.groups) * layer.d * layer.m;
-    return sum + (layer.positions === 1 ? forwardWork(layer) : forwardWork(layer) + Math.min(square, forwardWork(layer)));
+    return (
+      sum + (layer.positions === 1 ? forwardWork(layer) : forwardWork(layer) + Math.min(square, forwardWork(layer)))
+    );
   }, 0);
   return 1 + (columns * (pulled + products)) / forward;
 }

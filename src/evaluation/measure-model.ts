@@ -39,7 +39,7 @@ export interface Measurement {
 }
 
 /** Samples at once: without columns a forward pass is what is run; with them, memory and caches favour few. */
-const FORWARD_BATCH = 256;
+const FORWARD_BATCH = 64;
 /** Columns × samples at once. */
 const LARGEST_FOLDED_BATCH = 160;
 /** Columns that one run takes. */
@@ -51,7 +51,12 @@ const LARGEST_COLUMN_BATCH = 16;
  *
  * @throws ModelError, DataError, UsageError for what the user can mend
  */
-export async function measureModel(subject: Subject, sampled: Sampled, options: MeasureOptions, runtime: Runtime): Promise<Measurement> {
+export async function measureModel(
+  subject: Subject,
+  sampled: Sampled,
+  options: MeasureOptions,
+  runtime: Runtime,
+): Promise<Measurement> {
   const started = performance.now();
   const { data, indices } = sampled;
   const { seed = 0, provider = "cpu", threads = runtime.cores, labels = "y" } = options;
@@ -72,7 +77,8 @@ export async function measureModel(subject: Subject, sampled: Sampled, options: 
       method: options.method ?? "auto",
       curvature: options.curvature ?? "hessian",
       above: prepared.above,
-      exactCost: throughColumns.length === 0 ? 1 : columnCost(prepared.layers, throughColumns, loss.columnCount(classes)),
+      exactCost:
+        throughColumns.length === 0 ? 1 : columnCost(prepared.layers, throughColumns, loss.columnCount(classes)),
     };
     return { layers, classes, ...planRows(layers, measures, task) };
   };
@@ -80,7 +86,10 @@ export async function measureModel(subject: Subject, sampled: Sampled, options: 
   // Once to see what the methods are, once at the batch size that suits them.
   const sketch = plan(prepare(subject.graph, binding, 1, options.output));
   const chunk = columnChunk(loss.columnCount(sketch.classes));
-  const batch = Math.min(indices.length, options.batch ?? batchFor(sketch.rows, loss.estimatedCount(sketch.classes), chunk));
+  const batch = Math.min(
+    indices.length,
+    options.batch ?? batchFor(sketch.rows, loss.estimatedCount(sketch.classes), chunk),
+  );
   const prepared = prepare(subject.graph, binding, batch, options.output);
   const { layers, rows, refused } = plan(prepared);
   const outputs = prepared.b.dims(prepared.outputs.value);
@@ -89,14 +98,29 @@ export async function measureModel(subject: Subject, sampled: Sampled, options: 
   const pass = buildPass(prepared, rows, loss, { type: labelType, dims: labelDims }, chunk);
 
   const sessionOptions = { provider, threads };
-  if (prepared.rewritten.length > 0) await checkRewriting(subject.graph, prepared, binding, data, indices, runtime, sessionOptions);
+  if (prepared.rewritten.length > 0)
+    await checkRewriting(subject.graph, prepared, binding, data, indices, runtime, sessionOptions);
   const built = performance.now();
   const session = await runtime.open(pass.graph, sessionOptions);
   const opened = performance.now();
   let totals: Totals;
   try {
     const { onProgress, signal, perSample: keepSamples = false } = options;
-    totals = await runPass({ session, pass, loss, labels, binding, data, indices, batch, outputs, seed, keepSamples, onProgress, signal });
+    totals = await runPass({
+      session,
+      pass,
+      loss,
+      labels,
+      binding,
+      data,
+      indices,
+      batch,
+      outputs,
+      seed,
+      keepSamples,
+      onProgress,
+      signal,
+    });
   } finally {
     await session.release();
   }
@@ -104,7 +128,9 @@ export async function measureModel(subject: Subject, sampled: Sampled, options: 
   const n = indices.length;
   const lossMoments = totals.moments.get(LOSS_OUTPUT) as Moments;
   if (!Number.isFinite(lossMoments.mean)) {
-    throw new ModelError(`${subject.file}: the loss on ${data.source} is ${lossMoments.mean}; expected a finite number: are the outputs raw scores, and is the input scaled as in training?`);
+    throw new ModelError(
+      `${subject.file}: the loss on ${data.source} is ${lossMoments.mean}; expected a finite number: are the outputs raw scores, and is the input scaled as in training?`,
+    );
   }
   const correct = totals.moments.get(CORRECT_OUTPUT);
   const finished = performance.now();
@@ -135,7 +161,12 @@ export async function measureModel(subject: Subject, sampled: Sampled, options: 
     results: rows.map((row) => resultRow(row, totals, n)),
     warnings: warningsOf({ prepared, rows, n, regression: !loss.classification }),
     environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch, seed },
-    seconds: { build: (built - started) / 1000, load: (opened - built) / 1000, run: (finished - opened) / 1000, total: (finished - started) / 1000 },
+    seconds: {
+      build: (built - started) / 1000,
+      load: (opened - built) / 1000,
+      run: (finished - opened) / 1000,
+      total: (finished - started) / 1000,
+    },
   };
   return { result, perSample: perSampleOf(rows, totals) };
 }
@@ -153,9 +184,12 @@ function batchFor(rows: readonly PlannedRow[], estimated: number, chunk: number)
 
 function checkOutputs({ b, outputs }: Prepared, loss: string): number {
   const dims = b.typeIfKnown(outputs.value)?.dims;
-  if (!dims) throw new ModelError(`output ${outputs.output}: its shape is unknown, as an operator before it has no shape rule`);
+  if (!dims)
+    throw new ModelError(`output ${outputs.output}: its shape is unknown, as an operator before it has no shape rule`);
   if (dims.length !== 2) {
-    throw new ModelError(`output ${outputs.output}: loss ${loss} needs outputs of shape [samples, outputs], the model gives [${dims.join(", ")}]; choose another with --output`);
+    throw new ModelError(
+      `output ${outputs.output}: loss ${loss} needs outputs of shape [samples, outputs], the model gives [${dims.join(", ")}]; choose another with --output`,
+    );
   }
   return dims[1] as number;
 }
@@ -165,7 +199,10 @@ function checkWeights(graph: Graph, file: string): void {
   for (const [name, tensor] of graph.constants) {
     if (tensor.type !== "float32" || tensor.external) continue;
     const bad = (tensor.data as Float32Array).findIndex(Number.isNaN);
-    if (bad >= 0) throw new ModelError(`${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`);
+    if (bad >= 0)
+      throw new ModelError(
+        `${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`,
+      );
   }
 }
 

@@ -75,13 +75,19 @@ export function buildPass(
     }
     if (perRun === total) return loss.columns(b, outputs.value);
     const numbers = b.input(COLUMN_NUMBERS, "int64", [perRun]);
-    return loss.columns(b, outputs.value, { numbers, weights: b.input(COLUMN_WEIGHTS, "float32", [perRun]), size: perRun });
+    return loss.columns(b, outputs.value, {
+      numbers,
+      weights: b.input(COLUMN_WEIGHTS, "float32", [perRun]),
+      size: perRun,
+    });
   };
   const pulledOnce = new Map<Columns, ReadonlyMap<ValueId, ValueId>>();
   const pulled = (kind: Columns) => {
     const known = pulledOnce.get(kind);
     if (known) return known;
-    const targets = (kind === "exact" ? exact : estimated).flatMap((layer) => layer.uses.map((use) => use.preactivation));
+    const targets = (kind === "exact" ? exact : estimated).flatMap((layer) =>
+      layer.uses.map((use) => use.preactivation),
+    );
     const made = pullBack(b, new Map([[outputs.value, seeds(kind)]]), targets, 1);
     pulledOnce.set(kind, made);
     return made;

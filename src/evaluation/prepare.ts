@@ -2,7 +2,7 @@ import { classifyAbove, type Above } from "../calculus/above.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import type { Builder } from "../graph/builder.ts";
-import type { Graph, ValueId } from "../graph/graph.ts";
+import type { Graph, ValueId, ValueType } from "../graph/graph.ts";
 import { instantiate } from "../graph/instantiate.ts";
 import { findLayers, type Layer } from "../graph/layers.ts";
 import { lossNamed } from "../losses/catalog.ts";
@@ -21,7 +21,17 @@ export interface Prepared {
 }
 
 export function prepare(graph: Graph, binding: Binding, batch: number, output: string | undefined): Prepared {
-  const { builder: b, rewritten } = instantiate(graph, binding.types(batch));
+  return prepareTypes(graph, binding.types(batch), batch, output);
+}
+
+/** The same where the types of the inputs are known without data. */
+export function prepareTypes(
+  graph: Graph,
+  inputs: ReadonlyMap<ValueId, ValueType>,
+  batch: number,
+  output: string | undefined,
+): Prepared {
+  const { builder: b, rewritten } = instantiate(graph, inputs);
   const outputs = rawOutputs(b, graph, output);
   const kinds = new Map<Layer, Above>();
   return {
@@ -43,7 +53,10 @@ export function prepare(graph: Graph, binding: Binding, batch: number, output: s
  *
  * @throws UsageError naming the layers that there are
  */
-export function chooseLayers(prepared: Pick<Prepared, "layers" | "above">, asked: "all" | "last" | readonly string[]): Layer[] {
+export function chooseLayers(
+  prepared: Pick<Prepared, "layers" | "above">,
+  asked: "all" | "last" | readonly string[],
+): Layer[] {
   const { layers } = prepared;
   if (asked === "all") return [...layers];
   if (asked === "last") {
@@ -60,7 +73,9 @@ export function chooseLayers(prepared: Pick<Prepared, "layers" | "above">, asked
         `${candidate.name}.weight` === name,
     );
     if (layer) return layer;
-    throw new UsageError(`layer ${name}: no such layer. The model has: ${layers.map((known) => known.name).join(", ")}.`);
+    throw new UsageError(
+      `layer ${name}: no such layer. The model has: ${layers.map((known) => known.name).join(", ")}.`,
+    );
   });
   return layers.filter((layer) => chosen.includes(layer));
 }

@@ -25,7 +25,7 @@ export async function checkRewriting(
   const declared = graph.inputs.map((input) => input.dims?.[0]).find((size) => typeof size === "number");
   const exported = typeof declared === "number" ? declared : prepared.batch;
   const { value, output } = prepared.outputs;
-  const batch = await data.read(indices.subarray(0, Math.min(exported, prepared.batch)));
+  const batch = await data.read(indices.subarray(0, Math.min(exported, prepared.batch)), binding.arrays);
   const rows = Math.min(exported, prepared.batch, indices.length);
   const own = prepared.b.graph(new Map([["flatness/check", value]]));
   const kept: Graph = { ...graph, outputs: [{ name: value, type: undefined, dims: undefined }] };
@@ -44,7 +44,12 @@ export async function checkRewriting(
   );
 }
 
-async function runOnce(graph: Graph, feeds: Map<string, RuntimeArray>, runtime: Runtime, options: SessionOptions): Promise<RuntimeArray> {
+async function runOnce(
+  graph: Graph,
+  feeds: Map<string, RuntimeArray>,
+  runtime: Runtime,
+  options: SessionOptions,
+): Promise<RuntimeArray> {
   const session = await runtime.open(graph, options);
   try {
     const [first] = (await session.run(feeds)).values();

@@ -8,7 +8,7 @@ import type { Pass } from "./plan.ts";
 import { COLUMN_NUMBERS, COLUMN_WEIGHTS, LABELS, SIGNS } from "./prepare.ts";
 
 /** Samples for which the estimate is drawn twice, so that the probe's own variance is known. */
-const PAIRED_SAMPLES = 512;
+const PAIRED_SAMPLES = 256;
 
 /** Where the numbers of a pass go. */
 export interface Totals {
@@ -46,11 +46,13 @@ export async function runPass(settings: RunSettings): Promise<Totals> {
   const first = new RandomStream(seed, "columns");
   const second = new RandomStream(seed, "columns, second draw");
   if (settings.keepSamples) for (const name of names) perSample.set(name, new Float32Array(indices.length));
+  let read: Batch | undefined;
   for (let start = 0; start < indices.length; start += batch) {
     settings.signal?.throwIfAborted();
     const chosen = indices.subarray(start, start + batch);
     const n = chosen.length;
-    const feeds = feedsOf(settings, await data.read(chosen), start);
+    read = await data.read(chosen, [...settings.binding.arrays, settings.labels], read);
+    const feeds = feedsOf(settings, read, start);
     const draw = (stream: RandomStream) => {
       if (pass.estimated) feeds.set(SIGNS, signs(stream, n, batch, classes));
     };
@@ -98,7 +100,10 @@ function signs(stream: RandomStream, n: number, batch: number, classes: number):
 }
 
 /** One run, or one for each chunk of columns with the chunks' values added in float64. */
-async function runColumns({ session, pass }: RunSettings, feeds: Map<string, RuntimeArray>): Promise<Map<string, Float64Array>> {
+async function runColumns(
+  { session, pass }: RunSettings,
+  feeds: Map<string, RuntimeArray>,
+): Promise<Map<string, Float64Array>> {
   const { total, perRun } = pass.columns;
   const chunked = pass.graph.inputs.some((input) => input.name === COLUMN_NUMBERS);
   const sums = new Map<string, Float64Array>();
@@ -114,7 +119,9 @@ async function runColumns({ session, pass }: RunSettings, feeds: Map<string, Run
       const plan = pass.outputs.get(name)?.plan;
       const additive = plan?.kind === "per-sample" && plan.columns === "exact";
       if (!known) sums.set(name, Float64Array.from(data as Float32Array));
-      else if (additive) for (let index = 0; index < known.length; index++) known[index] = (known[index] as number) + Number(data[index]);
+      else if (additive)
+        for (let index = 0; index < known.length; index++)
+          known[index] = (known[index] as number) + Number(data[index]);
     }
   }
   return sums;

@@ -23,7 +23,10 @@ export function warningsOf({ prepared, rows, n, regression }: Observed): Warning
     });
   }
   if (n < FEW_SAMPLES) {
-    warnings.push({ code: "few-samples", text: `${n} samples: a standard error from fewer than ${FEW_SAMPLES} is itself uncertain` });
+    warnings.push({
+      code: "few-samples",
+      text: `${n} samples: a standard error from fewer than ${FEW_SAMPLES} is itself uncertain`,
+    });
   }
   if (regression) {
     warnings.push({

@@ -21,14 +21,17 @@ export class Builder {
   readonly inputs: ValueInfo[] = [];
   readonly #types = new Map<ValueId, ValueType>();
   readonly #constants = new Map<ValueId, Tensor>();
+  readonly #made = new Map<ValueId, Node>();
   readonly #emitted = new Map<string, readonly ValueId[]>();
   readonly #shared = new Map<string, ValueId>();
   readonly #source: Graph;
+  readonly #prefix: string;
   #next = 0;
 
   /** A new graph, or one with the header (domains, metadata) of another. */
   constructor(source: Graph = emptyGraph) {
     this.#source = source;
+    this.#prefix = unusedPrefix(source);
   }
 
   // Reading.
@@ -114,6 +117,31 @@ export class Builder {
       }
     }
     this.nodes.push(node);
+    for (const output of node.outputs) this.#made.set(output, node);
+  }
+
+  /** The node that was added last with this output. */
+  producerOf(value: ValueId): Node | undefined {
+    return this.#made.get(value);
+  }
+
+  /** Whether a value was emitted here, and is not the model's own. */
+  isEmitted(value: ValueId): boolean {
+    return value.startsWith(this.#prefix);
+  }
+
+  /** Gives an operator of the graph one more output, such as MaxPool's indices, instead of running it again. */
+  widen(node: Node): ValueId {
+    const known = this.producerOf(node.outputs[0] as ValueId) as Node;
+    if (known.outputs.length > 1) return known.outputs[1] as ValueId;
+    const added = this.#fresh();
+    const wider: Node = { ...known, outputs: [...known.outputs, added], source: undefined };
+    this.nodes[this.nodes.indexOf(known)] = wider;
+    for (const output of wider.outputs) this.#made.set(output, wider);
+    const type = this.#infer(wider)?.[1];
+    if (!type) throw new ModelError(`node ${describe(node)}: has no second output`);
+    this.#types.set(added, type);
+    return added;
   }
 
   /** Emits an operator with one output. */
@@ -167,7 +195,7 @@ export class Builder {
   }
 
   #fresh(): ValueId {
-    return `flatness/${this.#next++}`;
+    return `${this.#prefix}${this.#next++}`;
   }
 
   #infer(node: Node): readonly ValueType[] | undefined {
@@ -182,7 +210,12 @@ export class Builder {
     const output = types[0];
     if (!output || types.length !== 1) return undefined;
     const inputs = node.inputs.map((input) => this.#types.get(input));
-    return fold(node, inputs, node.inputs.map((input) => this.#constants.get(input)), output);
+    return fold(
+      node,
+      inputs,
+      node.inputs.map((input) => this.#constants.get(input)),
+      output,
+    );
   }
 }
 
@@ -196,6 +229,18 @@ const emptyGraph: Graph = {
   constants: new Map(),
   declared: new Map(),
 };
+
+/** The beginning of our names: a model that we once wrote has such names itself. */
+function unusedPrefix(graph: Graph): string {
+  const names = [
+    ...graph.nodes.flatMap((node) => node.outputs),
+    ...graph.constants.keys(),
+    ...graph.inputs.map((input) => input.name),
+  ];
+  let prefix = "flatness/";
+  while (names.some((name) => name.startsWith(prefix))) prefix = `flatness/${prefix}`;
+  return prefix;
+}
 
 function attributeOf(value: AttributeValue): Attribute {
   if (typeof value === "number") return { kind: "int", value };

@@ -33,7 +33,8 @@ export function readModel(path: string): ModelFile {
     bytes = readFileSync(location);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder; expected an .onnx file" : String(code);
+    const why =
+      code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder; expected an .onnx file" : String(code);
     throw new ModelError(`${path}: ${why}`, { cause });
   }
   const external = (place: ExternalLocation) => readExternal(path, dirname(location), place);
@@ -55,9 +56,11 @@ function examplePath(name: string): string {
 
 function readExternal(model: string, folder: string, { file, offset, length }: ExternalLocation): Uint8Array {
   const path = resolve(folder, file);
-  const outside = () => new ModelError(`${model}: its data lies in ${file}, outside the model's folder; expected a file inside it`);
+  const outside = () =>
+    new ModelError(`${model}: its data lies in ${file}, outside the model's folder; expected a file inside it`);
   if (!path.startsWith(resolve(folder) + sep)) throw outside();
-  if (!existsSync(path)) throw new ModelError(`${model}: its data lies in ${file}, and there is no such file beside it`);
+  if (!existsSync(path))
+    throw new ModelError(`${model}: its data lies in ${file}, and there is no such file beside it`);
   // A symbolic link may lead out as well.
   if (!realpathSync(path).startsWith(realpathSync(folder) + sep)) throw outside();
   if (!statSync(path).isFile()) throw new ModelError(`${model}: its data lies in ${file}, which is no file`);
@@ -71,7 +74,8 @@ function readExternal(model: string, folder: string, { file, offset, length }: E
     let done = 0;
     while (done < length) {
       const read = readSync(descriptor, bytes, done, length - done, offset + done);
-      if (read === 0) throw new ModelError(`${file}: truncated: expected ${offset + length} bytes, have ${offset + done}`);
+      if (read === 0)
+        throw new ModelError(`${file}: truncated: expected ${offset + length} bytes, have ${offset + done}`);
       done += read;
     }
     return bytes;

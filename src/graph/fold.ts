@@ -121,7 +121,10 @@ function evaluate(
     case "Transpose": {
       const order = ints(node, "perm") ?? first.dims.map((_, axis) => first.dims.length - 1 - axis);
       const strides = stridesOf(first.dims);
-      return fill(dims, (at) => first.values[order.reduce((sum, axis, index) => sum + (at[index] ?? 0) * (strides[axis] ?? 0), 0)]);
+      return fill(
+        dims,
+        (at) => first.values[order.reduce((sum, axis, index) => sum + (at[index] ?? 0) * (strides[axis] ?? 0), 0)],
+      );
     }
     default:
       return undefined;
@@ -146,14 +149,19 @@ function fill(dims: Dims, value: (at: number[]) => number | undefined): number[]
 
 function pick(dims: Dims, from: Operand, source: (axis: number, index: number) => number): number[] {
   const strides = stridesOf(from.dims);
-  return fill(dims, (at) => from.values[at.reduce((sum, index, axis) => sum + source(axis, index) * (strides[axis] ?? 0), 0)]);
+  return fill(
+    dims,
+    (at) => from.values[at.reduce((sum, index, axis) => sum + source(axis, index) * (strides[axis] ?? 0), 0)],
+  );
 }
 
 function elementwise(dims: Dims, operands: readonly Operand[], apply: (...values: number[]) => number): number[] {
   const strides = operands.map((operand) => {
     const missing = dims.length - operand.dims.length;
     const own = stridesOf(operand.dims);
-    return dims.map((_, axis) => (axis < missing || operand.dims[axis - missing] === 1 ? 0 : (own[axis - missing] ?? 0)));
+    return dims.map((_, axis) =>
+      axis < missing || operand.dims[axis - missing] === 1 ? 0 : (own[axis - missing] ?? 0),
+    );
   });
   return fill(dims, (at) =>
     apply(

@@ -82,7 +82,13 @@ export function findLayers(builder: Builder): Layer[] {
       m,
       groups: blocks,
       positions: uses.reduce((sum, use) => sum + use.positions, 0),
-      uses: uses.map(({ kind, node, features, preactivation, scale }) => ({ kind, node, features, preactivation, scale })),
+      uses: uses.map(({ kind, node, features, preactivation, scale }) => ({
+        kind,
+        node,
+        features,
+        preactivation,
+        scale,
+      })),
       matrix: () => (transposed ? rows(root.values(), m, d) : root.values()),
     };
   });

@@ -5,19 +5,8 @@ import { describe } from "./graph.ts";
 import { decodeAttribute, encodeAttribute, capturedBy } from "./onnx-attributes.ts";
 import type { ReadExternal } from "./onnx-tensors.ts";
 import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
-import type {
-  GraphProto,
-  ModelProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from "./onnx_pb.ts";
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  ValueInfoProtoSchema,
-} from "./onnx_pb.ts";
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
+import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
 import { checkFraming } from "./protobuf-framing.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -180,7 +169,7 @@ function constantTensor(attributes: Node["attributes"]): Tensor | undefined {
   if (value_float?.kind === "float") return Tensor.float32([], [value_float.value]);
   if (value_floats?.kind === "floats") {
     return Tensor.float32([value_floats.value.length], value_floats.value);
-  };
+  }
   if (value_int?.kind === "int") return Tensor.int64(value_int.value);
   if (value_ints?.kind === "ints") return Tensor.int64(value_ints.value);
   return undefined;

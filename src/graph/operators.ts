@@ -74,12 +74,25 @@ export function reduceSum(b: Builder, x: ValueId, axes: readonly number[], keep 
 
 /** Sums every axis but those first `kept`. */
 export function sumBeyond(b: Builder, x: ValueId, kept: number): ValueId {
-  return reduceSum(b, x, Array.from({ length: b.rank(x) - kept }, (_, index) => kept + index));
+  return reduceSum(
+    b,
+    x,
+    Array.from({ length: b.rank(x) - kept }, (_, index) => kept + index),
+  );
 }
 
 /** Σ x² over every axis but the first `kept`. */
 export function squaredNorm(b: Builder, x: ValueId, kept: number): ValueId {
-  return sumBeyond(b, square(b, x), kept);
+  return sumOfSquares(
+    b,
+    x,
+    Array.from({ length: b.rank(x) - kept }, (_, index) => kept + index),
+  );
+}
+
+/** Σ x² over some axes. */
+export function sumOfSquares(b: Builder, x: ValueId, axes: readonly number[]): ValueId {
+  return b.add("ReduceSumSquare", [x, b.integers(axes)], { keepdims: 0 });
 }
 
 export function slice(

@@ -75,12 +75,7 @@ export class Tensor {
   readonly #load: () => Uint8Array;
   #bytes: Uint8Array | undefined;
 
-  constructor(
-    type: ElementType,
-    dims: Dims,
-    bytes: Uint8Array | (() => Uint8Array),
-    external?: ExternalLocation,
-  ) {
+  constructor(type: ElementType, dims: Dims, bytes: Uint8Array | (() => Uint8Array), external?: ExternalLocation) {
     this.type = type;
     this.dims = dims;
     this.external = external;

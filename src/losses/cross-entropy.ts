@@ -1,6 +1,19 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
-import { add, cast, div, matMul, mul, reduceSum, reshape, slice, sqrt, square, sub, transpose } from "../graph/operators.ts";
+import {
+  add,
+  cast,
+  div,
+  matMul,
+  mul,
+  reduceSum,
+  reshape,
+  slice,
+  sqrt,
+  square,
+  sub,
+  transpose,
+} from "../graph/operators.ts";
 import { Tensor } from "../graph/tensor.ts";
 import { classIndices } from "./labels.ts";
 import type { ColumnChunk, Loss, RowDistances } from "./loss.ts";
@@ -23,9 +36,10 @@ export const crossEntropy: Loss = {
   classification: true,
   prepare: classIndices,
   perSample(b, outputs, labels) {
-    const classes = b.dims(outputs)[1] as number;
-    const chosen = reduceSum(b, mul(b, b.add("LogSoftmax", [outputs], { axis: -1 }), oneHot(b, labels, classes)), [1]);
-    return b.add("Neg", [chosen]);
+    const [batch] = b.dims(outputs) as [number];
+    const scores = b.add("LogSoftmax", [outputs], { axis: -1 });
+    const chosen = b.add("GatherElements", [scores, reshape(b, labels, [batch, 1])], { axis: 1 });
+    return b.add("Neg", [reshape(b, chosen, [batch])]);
   },
   correct(b, outputs, labels) {
     return cast(b, b.add("Equal", [likeliest(b, outputs), labels]), "float32");
@@ -39,7 +53,12 @@ export const crossEntropy: Loss = {
     const p = softmax(b, outputs);
     if (classes > LARGEST_DISTANCE_TABLE) return distancesFromLikeliest(b, outputs, p, rows);
     // ½ Σ_jk p_j p_k ‖v_j − v_k‖²: no difference of large numbers anywhere.
-    const table = b.constant(Tensor.float32([classes, classes], rows.distances().map((distance) => distance / 2)));
+    const table = b.constant(
+      Tensor.float32(
+        [classes, classes],
+        rows.distances().map((distance) => distance / 2),
+      ),
+    );
     return reduceSum(b, mul(b, matMul(b, p, table), p), [1]);
   },
 };
@@ -74,7 +93,12 @@ function columns(b: Builder, outputs: ValueId, chunk?: ColumnChunk): ValueId {
   const count = chunk?.size ?? classes - 1;
   const replaced = reshape(b, b.add("Gather", [transpose(b, first, [1, 0]), slots], { axis: 0 }), [count, batch, 1]);
   const own = reshape(b, oneHot(b, slots, classes), [count, 1, classes]);
-  const last = b.constant(Tensor.float32([classes], Float32Array.from({ length: classes }, (_, index) => Number(index === classes - 1))));
+  const last = b.constant(
+    Tensor.float32(
+      [classes],
+      Float32Array.from({ length: classes }, (_, index) => Number(index === classes - 1)),
+    ),
+  );
   const unit = add(b, own, mul(b, replaced, sub(b, last, own)));
   const size = reduceSum(b, mul(b, unit, s), [2], true);
   const weighted = chunk ? mul(b, size, reshape(b, chunk.weights, [count, 1, 1])) : size;
@@ -118,7 +142,11 @@ function distancesFromLikeliest(b: Builder, outputs: ValueId, p: ValueId, rows: 
   const centre = b.add("Gather", [v, index], { axis: 0 });
   const centreNorm = b.add("Gather", [n, index], { axis: 0 });
   const products = matMul(b, centre, transpose(b, v, [1, 0]));
-  const distances = sub(b, add(b, n, reshape(b, centreNorm, [b.dims(index)[0] as number, 1])), mul(b, b.scalar(2), products));
+  const distances = sub(
+    b,
+    add(b, n, reshape(b, centreNorm, [b.dims(index)[0] as number, 1])),
+    mul(b, b.scalar(2), products),
+  );
   const second = reduceSum(b, mul(b, others, distances), [1]);
   const mean = sub(b, matMul(b, others, v), mul(b, reshape(b, mass, [b.dims(index)[0] as number, 1]), centre));
   return sub(b, second, reduceSum(b, square(b, mean), [1]));

@@ -48,6 +48,9 @@ export function targets(labels: Labels, outputs: Dims, sample: (index: number) =
   }
   const data = Float32Array.from(labels.data as ArrayLike<number | bigint>, Number);
   const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new DataError(`targets: sample ${sample(Math.floor(bad / expected))} is ${data[bad]}; expected a finite number`);
+  if (bad >= 0)
+    throw new DataError(
+      `targets: sample ${sample(Math.floor(bad / expected))} is ${data[bad]}; expected a finite number`,
+    );
   return { type: "float32", dims: outputs, data };
 }

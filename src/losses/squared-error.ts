@@ -18,10 +18,16 @@ function squaredError(name: string, source: string, weight: (outputs: number) =>
     columns(b, outputs, chunk) {
       const [batch, classes] = b.dims(outputs) as [number, number];
       const factor = Math.sqrt(2 * weight(classes));
-      const diagonal = Float32Array.from({ length: classes ** 2 }, (_, index) => (index % (classes + 1) === 0 ? factor : 0));
+      const diagonal = Float32Array.from({ length: classes ** 2 }, (_, index) =>
+        index % (classes + 1) === 0 ? factor : 0,
+      );
       const all = b.constant(Tensor.float32([classes, 1, classes], diagonal));
       if (!chunk) return expand(b, all, [classes, batch, classes]);
-      const chosen = mul(b, b.add("Gather", [all, chunk.numbers], { axis: 0 }), reshape(b, chunk.weights, [chunk.size, 1, 1]));
+      const chosen = mul(
+        b,
+        b.add("Gather", [all, chunk.numbers], { axis: 0 }),
+        reshape(b, chunk.weights, [chunk.size, 1, 1]),
+      );
       return expand(b, chosen, [chunk.size, batch, classes]);
     },
     estimatedCount: (outputs) => outputs,
@@ -41,4 +47,8 @@ export const squaredErrorMean = squaredError(
 );
 
 /** ℓ = ‖f − y‖². */
-export const squaredErrorSum = squaredError("squared-error-sum", "sum over outputs of (f − y)², mean over samples", () => 1);
+export const squaredErrorSum = squaredError(
+  "squared-error-sum",
+  "sum over outputs of (f − y)², mean over samples",
+  () => 1,
+);

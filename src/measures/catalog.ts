@@ -22,6 +22,8 @@ export function measuresNamed(names: "all" | readonly string[]): Measure[] {
   return names.map((name) => {
     const measure = measures.find((candidate) => candidate.name === name);
     if (measure) return measure;
-    throw new UsageError(`measure ${name}: no such measure; there are ${measures.map((known) => known.name).join(", ")}`);
+    throw new UsageError(
+      `measure ${name}: no such measure; there are ${measures.map((known) => known.name).join(", ")}`,
+    );
   });
 }

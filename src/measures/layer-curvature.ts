@@ -28,7 +28,11 @@ export function planCurvature(layer: Layer, task: Task, form: Form, factor = 1):
       return refuse(`no derivative rule for operator ${above.op} of node ${above.node} above it`);
     case "logits": {
       const rows = form === "weighted" ? weightRows(layer) : unitRows(layer.d);
-      return { ...shared, method: "closed-form", emit: scaled(({ b, loss, outputs }) => lastLayerForm(b, layer, loss, outputs, rows)) };
+      return {
+        ...shared,
+        method: "closed-form",
+        emit: scaled(({ b, loss, outputs }) => lastLayerForm(b, layer, loss, outputs, rows)),
+      };
     }
     case "smooth":
       if (task.curvature === "hessian") {

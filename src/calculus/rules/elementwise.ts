@@ -1,7 +1,7 @@
 import { cast, div, mul, scale, square } from "../../graph/operators.ts";
 import { float } from "../../graph/graph.ts";
 import type { Pullback, Rule } from "./rule.ts";
-import { cotangent, each, linearInEach, linearInFirst, unbroadcast } from "./rule.ts";
+import { cotangent, each, linearInEach, linearInFirst, masked, unbroadcast } from "./rule.ts";
 
 /** The cotangent as it is, for an input of smaller shape. */
 function passed(at: Pullback, index: number): () => string {
@@ -59,9 +59,9 @@ const identity: Rule = { linearity: "linear", vjp: (at) => [cotangent(at)] };
 function leaky(at: Pullback, below: number): string[] {
   const { b, node } = at;
   const positive = cast(b, b.add("Greater", [node.inputs[0] as string, b.scalar(0)]), "float32");
-  if (below === 0) return [mul(b, cotangent(at), positive)];
+  if (below === 0) return [masked(b, cotangent(at), positive)];
   const slope = b.add("Add", [scale(b, positive, 1 - below), b.scalar(below)]);
-  return [mul(b, cotangent(at), slope)];
+  return [masked(b, cotangent(at), slope)];
 }
 
 const clip: Rule = {
@@ -72,7 +72,7 @@ const clip: Rule = {
     const inside: string[] = [];
     if (low !== "") inside.push(cast(b, b.add("Greater", [x, low]), "float32"));
     if (high !== "") inside.push(cast(b, b.add("Less", [x, high]), "float32"));
-    return [inside.reduce((value, mask) => mul(b, value, mask), cotangent(at))];
+    return [inside.reduce((value, mask) => masked(b, value, mask), cotangent(at))];
   },
 };
 

@@ -20,9 +20,7 @@ function leading(at: Pullback): readonly number[] {
 /** The same elements in the input's dimensions. */
 const reshaped: Rule = {
   linearity: "linear",
-  vjp: (at) => [
-    reshape(at.b, cotangent(at), [...leading(at), ...at.b.dims(at.node.inputs[0] as string)]),
-  ],
+  vjp: (at) => [reshape(at.b, cotangent(at), [...leading(at), ...at.b.dims(at.node.inputs[0] as string)])],
 };
 
 const transposed: Rule = {
@@ -64,7 +62,15 @@ const padded: Rule = {
     const dims = b.dims(node.inputs[0] as string);
     const starts = axes.map((axis) => widths[axis]?.begin as number);
     const ends = axes.map((axis, index) => (starts[index] as number) + (dims[axis] as number));
-    return [slice(b, cotangent(at), axes.map((axis) => lead + axis), starts, ends)];
+    return [
+      slice(
+        b,
+        cotangent(at),
+        axes.map((axis) => lead + axis),
+        starts,
+        ends,
+      ),
+    ];
   },
 };
 

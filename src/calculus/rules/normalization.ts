@@ -10,7 +10,10 @@ function batchNormalizationSlope(b: Builder, node: Node): ValueId {
   const [x = "", gain = "", , , variance = ""] = node.inputs;
   const deviation = sqrt(b, add(b, variance, b.scalar(float(node, "epsilon", 1e-5))));
   const channels = b.dims(gain)[0] as number;
-  const spatial = b.dims(x).slice(2).map(() => 1);
+  const spatial = b
+    .dims(x)
+    .slice(2)
+    .map(() => 1);
   return reshape(b, div(b, gain, deviation), [channels, ...spatial]);
 }
 

@@ -1,7 +1,7 @@
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
-import { reduceSum } from "../../graph/operators.ts";
-import type { Dims } from "../../graph/tensor.ts";
+import { mul, reduceSum, reshape } from "../../graph/operators.ts";
+import { count, type Dims } from "../../graph/tensor.ts";
 
 /** What an operator is as a function of its varying inputs. */
 export type Linearity = "linear" | "piecewise-linear" | "smooth";
@@ -61,4 +61,20 @@ export function linearInEach(at: Differentiated): Linearity {
 /** Linear where only the first input varies. */
 export function linearInFirst(at: Differentiated): Linearity {
   return at.node.inputs.some((input, index) => index > 0 && input !== "" && at.varies(index)) ? "smooth" : "linear";
+}
+
+/**
+ * A cotangent times a mask that is the same for all columns. Where the cotangent is itself such a product, the masks are
+ * multiplied first: that is a product of one column's size instead of all.
+ */
+export function masked(b: Builder, value: ValueId, mask: ValueId): ValueId {
+  const maker = b.producerOf(value);
+  const inner = maker?.op === "Reshape" ? b.producerOf(maker.inputs[0] as ValueId) : maker;
+  const [given = "", known = ""] = inner?.inputs ?? [];
+  const ours = inner?.op === "Mul" && b.isEmitted(inner.outputs[0] as ValueId);
+  if (!ours || count(b.dims(known)) !== count(b.dims(mask)) || count(b.dims(known)) === count(b.dims(value))) {
+    return mul(b, value, mask);
+  }
+  const both = mul(b, reshape(b, mask, b.dims(known)), known);
+  return reshape(b, mul(b, given, both), b.dims(value));
 }

@@ -17,21 +17,20 @@ const cast: ShapeRule = (query) => {
   return typed(to, input(query, 0).dims);
 };
 
+const castLike: ShapeRule = (query) => typed(input(query, 1).type, input(query, 0).dims);
+
 const where: ShapeRule = (query) => {
   const [condition, left, right] = [input(query, 0), input(query, 1), input(query, 2)];
   return typed(left.type, broadcast(query, condition.dims, left.dims, right.dims));
 };
 
-const dropout: ShapeRule = (query) => [
-  input(query, 0),
-  { type: "bool", dims: input(query, 0).dims },
-];
+const dropout: ShapeRule = (query) => [input(query, 0), { type: "bool", dims: input(query, 0).dims }];
 
 const unary = [
   "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Erf", "Gelu", "Elu",
   "Selu", "Celu", "Softplus", "Softsign", "Mish", "Exp", "Log", "Sqrt", "Reciprocal", "Abs", "Neg", "Sign",
   "Floor", "Ceil", "Round", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Not",
-  "ThresholdedRelu", "CastLike", "Identity",
+  "Asinh", "Acosh", "Atanh", "ThresholdedRelu", "Identity",
 ] as const; // prettier-ignore
 
 const binary = ["Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Mean", "PRelu", "Mod", "And", "Or", "Xor"];
@@ -43,7 +42,9 @@ export const elementwiseShapes: Readonly<Record<string, ShapeRule>> = {
   ...Object.fromEntries(comparisons.map((op) => [op, broadcasting("bool")])),
   Pow: broadcasting(),
   IsNaN: (query) => typed("bool", input(query, 0).dims),
+  IsInf: (query) => typed("bool", input(query, 0).dims),
   Cast: cast,
+  CastLike: castLike,
   Where: where,
   Dropout: dropout,
 };

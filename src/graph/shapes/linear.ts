@@ -39,13 +39,14 @@ const convTranspose: ShapeRule = (query) => {
   const extra = ints(query.node, "output_padding") ?? kernel.map(() => 0);
   const given = ints(query.node, "output_shape");
   const rank = kernel.length;
+  const same = string(query.node, "auto_pad", "NOTSET").startsWith("SAME");
   const spatial = x.dims.slice(2).map((size, axis) => {
-    if (given) return given[axis + given.length - rank] as number;
     const at = (list: Dims, index: number) => list[index] as number;
-    const padded = at(pads, axis) + at(pads, axis + rank);
-    return (
-      at(strides, axis) * (size - 1) + at(extra, axis) + (at(kernel, axis) - 1) * at(dilations, axis) + 1 - padded
-    );
+    if (given) return at(given, axis + given.length - rank);
+    const reach = (at(kernel, axis) - 1) * at(dilations, axis) + 1;
+    const full = at(strides, axis) * (size - 1) + at(extra, axis) + reach;
+    if (same) return Math.min(size * at(strides, axis), full);
+    return full - at(pads, axis) - at(pads, axis + rank);
   });
   return typed(x.type, [x.dims[0] as number, (w.dims[1] as number) * int(query.node, "group", 1), ...spatial]);
 };
@@ -55,14 +56,19 @@ const einsum: ShapeRule = (query) => {
   const [terms = "", result] = equation.split("->");
   const sizes = new Map<string, number>();
   if (result === undefined || equation.includes("...")) {
-    throw new ModelError(`node ${describe(query.node)}: equation ${equation} is not supported; write every index and ->`);
+    throw new ModelError(
+      `node ${describe(query.node)}: equation ${equation} is not supported; write every index and ->`,
+    );
   }
   terms.split(",").forEach((term, index) => {
     const { dims } = input(query, index);
     if (term.length !== dims.length) throw misfit(query, dims, [term.length]);
     [...term].forEach((letter, axis) => sizes.set(letter, Math.max(sizes.get(letter) ?? 1, dims[axis] as number)));
   });
-  return typed(input(query, 0).type, [...result].map((letter) => sizes.get(letter) as number));
+  return typed(
+    input(query, 0).type,
+    [...result].map((letter) => sizes.get(letter) as number),
+  );
 };
 
 /** Kernel, strides, dilations and pads (begins, then ends) of a sliding window, every default written out. */
@@ -106,7 +112,9 @@ export function slidingOutput(window: Window, axis: number, size: number, ceil: 
 }
 
 function misfit(query: ShapeQuery, a: Dims, b: Dims): ModelError {
-  return new ModelError(`node ${describe(query.node)}: shapes [${a.join(", ")}] and [${b.join(", ")}] do not fit together`);
+  return new ModelError(
+    `node ${describe(query.node)}: shapes [${a.join(", ")}] and [${b.join(", ")}] do not fit together`,
+  );
 }
 
 export const linearShapes: Readonly<Record<string, ShapeRule>> = {

@@ -23,21 +23,28 @@ const reshape: ShapeRule = (query) => {
 
 const flatten: ShapeRule = (query) => {
   const x = input(query, 0);
-  const axis = axisOf(query, int(query.node, "axis", 1), x.dims.length);
+  // Unlike other axes it may be the rank: everything is flattened into the first.
+  const axis = int(query.node, "axis", 1);
   return typed(x.type, [count(x.dims.slice(0, axis)), count(x.dims.slice(axis))]);
 };
 
 const transpose: ShapeRule = (query) => {
   const x = input(query, 0);
   const order = ints(query.node, "perm") ?? x.dims.map((_, axis) => x.dims.length - 1 - axis);
-  return typed(x.type, order.map((axis) => x.dims[axis] as number));
+  return typed(
+    x.type,
+    order.map((axis) => x.dims[axis] as number),
+  );
 };
 
 const squeeze: ShapeRule = (query) => {
   const x = input(query, 0);
   const rank = x.dims.length;
   const axes = query.inputs[1] ? integers(query, 1).map((axis) => axisOf(query, axis, rank)) : undefined;
-  return typed(x.type, x.dims.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1)));
+  return typed(
+    x.type,
+    x.dims.filter((size, axis) => (axes ? !axes.includes(axis) : size !== 1)),
+  );
 };
 
 const unsqueeze: ShapeRule = (query) => {
@@ -46,7 +53,10 @@ const unsqueeze: ShapeRule = (query) => {
   const rank = x.dims.length + axes.length;
   const added = new Set(axes.map((axis) => axisOf(query, axis, rank)));
   const rest = [...x.dims];
-  return typed(x.type, Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (rest.shift() as number))));
+  return typed(
+    x.type,
+    Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (rest.shift() as number))),
+  );
 };
 
 const concat: ShapeRule = (query) => {
@@ -61,7 +71,7 @@ const split: ShapeRule = (query) => {
   const x = input(query, 0);
   const axis = axisOf(query, int(query.node, "axis", 0), x.dims.length);
   const size = x.dims[axis] as number;
-  const parts = int(query.node, "num_outputs", query.node.outputs.length);
+  const parts = query.node.outputs.length;
   const chunk = Math.ceil(size / parts);
   const sizes = query.inputs[1]
     ? integers(query, 1)
@@ -82,7 +92,7 @@ export function sliceRanges(query: ShapeQuery): { begin: number; step: number; l
     const clamp = (value: number, low: number, high: number) =>
       Math.min(Math.max(value < 0 ? value + size : value, low), high);
     const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
-    const begin = clamp(starts[index] as number, step > 0 ? 0 : 0, high);
+    const begin = clamp(starts[index] as number, 0, high);
     const end = clamp(ends[index] as number, low, high);
     ranges[axis] = { begin, step, length: Math.max(0, Math.ceil((end - begin) / step)) };
   });
@@ -90,7 +100,10 @@ export function sliceRanges(query: ShapeQuery): { begin: number; step: number; l
 }
 
 const slice: ShapeRule = (query) =>
-  typed(input(query, 0).type, sliceRanges(query).map(({ length }) => length));
+  typed(
+    input(query, 0).type,
+    sliceRanges(query).map(({ length }) => length),
+  );
 
 const gather: ShapeRule = (query) => {
   const [x, indices] = [input(query, 0), input(query, 1)];
@@ -113,7 +126,10 @@ const expand: ShapeRule = (query) => {
 const tile: ShapeRule = (query) => {
   const x = input(query, 0);
   const repeats = integers(query, 1);
-  return typed(x.type, x.dims.map((size, axis) => size * (repeats[axis] as number)));
+  return typed(
+    x.type,
+    x.dims.map((size, axis) => size * (repeats[axis] as number)),
+  );
 };
 
 /** Begin and end pads of every axis. */
@@ -133,7 +149,10 @@ export function padWidths(query: ShapeQuery): { begin: number; end: number }[] {
 const pad: ShapeRule = (query) => {
   const x = input(query, 0);
   const widths = padWidths(query);
-  return typed(x.type, x.dims.map((size, axis) => size + (widths[axis]?.begin ?? 0) + (widths[axis]?.end ?? 0)));
+  return typed(
+    x.type,
+    x.dims.map((size, axis) => size + (widths[axis]?.begin ?? 0) + (widths[axis]?.end ?? 0)),
+  );
 };
 
 const resize: ShapeRule = (query) => {
@@ -144,11 +163,14 @@ const resize: ShapeRule = (query) => {
   const bySizes = query.inputs[3] !== undefined;
   const numbers = bySizes ? integers(query, 3) : Array.from(query.constant(2)?.numbers() ?? []);
   if (string(query.node, "keep_aspect_ratio_policy", "stretch") !== "stretch" || numbers.length !== axes.length) {
-    throw new ModelError(`node ${describe(query.node)}: expected constant sizes or scales of ${axes.length} axes, stretched`);
+    throw new ModelError(
+      `node ${describe(query.node)}: expected constant sizes or scales of ${axes.length} axes, stretched`,
+    );
   }
   axes.forEach((axis, index) => {
     const number = numbers[index] as number;
-    dims[axis] = bySizes ? number : Math.floor((x.dims[axis] as number) * number);
+    // The runtime multiplies in float32: 10 · 2.3 is 23 there.
+    dims[axis] = bySizes ? number : Math.floor(Math.fround((x.dims[axis] as number) * number));
   });
   return typed(x.type, dims);
 };

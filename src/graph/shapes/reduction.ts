@@ -7,9 +7,14 @@ const reduce: ShapeRule = (query) => {
   const rank = x.dims.length;
   const given = query.inputs[1] ? integers(query, 1) : [];
   if (given.length === 0 && int(query.node, "noop_with_empty_axes", 0) === 1) return [x];
-  const axes = new Set((given.length > 0 ? given : x.dims.map((_, axis) => axis)).map((axis) => axisOf(query, axis, rank)));
+  const axes = new Set(
+    (given.length > 0 ? given : x.dims.map((_, axis) => axis)).map((axis) => axisOf(query, axis, rank)),
+  );
   const keep = int(query.node, "keepdims", 1) === 1;
-  return typed(x.type, x.dims.flatMap((size, axis) => (axes.has(axis) ? (keep ? [1] : []) : [size])));
+  return typed(
+    x.type,
+    x.dims.flatMap((size, axis) => (axes.has(axis) ? (keep ? [1] : []) : [size])),
+  );
 };
 
 const argument: ShapeRule = (query) => {

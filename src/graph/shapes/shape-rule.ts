@@ -34,7 +34,7 @@ export function integers(query: ShapeQuery, index: number): number[] {
 /** An axis counted from the front. */
 export function axisOf(query: ShapeQuery, axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;
-  if (!(positive >= 0 && positive <= rank)) {
+  if (!(positive >= 0 && positive < rank)) {
     throw new ModelError(`node ${describe(query.node)}: axis ${axis} is outside a rank of ${rank}`);
   }
   return positive;

@@ -1,0 +1,106 @@
+import Table from "cli-table3";
+import type { Result } from "../evaluation/result.ts";
+import { printable, rowLabel, shapeText, warningText } from "./labels.ts";
+import { duration, percentage, significant, withError } from "./number.ts";
+import { columnHeads, lines, totalError } from "./pivot.ts";
+
+/** Rules between the head and the rows alone; columns two spaces apart. */
+const borders = {
+  top: "",
+  "top-mid": "",
+  "top-left": "",
+  "top-right": "",
+  bottom: "",
+  "bottom-mid": "",
+  "bottom-left": "",
+  "bottom-right": "",
+  left: "",
+  "left-mid": "",
+  mid: "─",
+  "mid-mid": "──",
+  right: "",
+  "right-mid": "",
+  middle: "  ",
+};
+
+/**
+ * A result as plain text for a terminal: what was measured on what, a line a layer with each measure ± one standard
+ * error (data and probes together), then what was not measured, measures of the whole network, and warnings.
+ *
+ * Values have four significant digits, errors two, ended at the same decimal place. No colour codes.
+ */
+export function resultTable(result: Result): string {
+  const blocks = [heading(result)];
+  if (result.layers.length > 0) blocks.push(layerTable(result));
+  const skipped = result.layers
+    .filter((layer) => layer.skipped !== undefined)
+    .map((layer) => `not measured: ${layer.name}: ${layer.skipped}`);
+  if (skipped.length > 0) blocks.push(skipped);
+  const network = result.results
+    .filter((row) => row.layer === null)
+    .map((row) => `whole network: ${rowLabel(row)} = ${withError(row.value, totalError(row))}, ${row.method}`);
+  if (network.length > 0) blocks.push(network);
+  const warnings = result.warnings.map((warning) => `warning: [${warning.code}] ${warningText(warning)}`);
+  if (warnings.length > 0) blocks.push(warnings);
+  blocks.push(footing(result));
+  return blocks.map((block) => block.map((line) => printable(line).trimEnd()).join("\n")).join("\n\n");
+}
+
+/** The loss as `cross-entropy 0.04437 ± 0.00210, accuracy 98.70 %`. */
+function lossText(loss: Result["loss"]): string {
+  const accuracy = loss.accuracy === undefined ? "" : `, accuracy ${percentage(loss.accuracy)}`;
+  return `${loss.kind} ${withError(loss.value, loss.standardError)}${accuracy}`;
+}
+
+function heading({ model, data, loss }: Result): string[] {
+  const before = model.activation === undefined ? "" : `, measured before its ${model.activation}`;
+  const split = data.split === undefined ? "" : ` (${data.split})`;
+  return [
+    `model  ${model.file} (opset ${model.opset}${before})`,
+    `data   ${data.source}${split}, n = ${data.n}`,
+    `loss   ${lossText(loss)}`,
+  ];
+}
+
+function layerTable(result: Result): string[] {
+  const measures = columnHeads(result);
+  const rows = lines(result);
+  const cells = measures.map((_, index) =>
+    aligned(
+      rows.map(({ cells: values }) => {
+        const row = values[index];
+        if (row === undefined) return "–";
+        const error = totalError(row);
+        return error === null ? significant(row.value) : withError(row.value, error);
+      }),
+    ),
+  );
+  const table = new Table({
+    head: ["layer", "d × m", "positions", ...measures.map((head) => printable(head)), "method"],
+    colAligns: ["left", "right", "right", ...measures.map(() => "right" as const), "left"],
+    chars: borders,
+    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
+  });
+  rows.forEach(({ layer, method }, index) => {
+    const shape = [printable(layer.name), shapeText(layer), String(layer.positions)];
+    table.push([...shape, ...cells.map((column) => column[index]!), printable(method) || "not measured"]);
+  });
+  return table.toString().split("\n");
+}
+
+/** Pads what follows each ± so that, set flush right, the signs stand under each other. */
+function aligned(texts: readonly string[]): string[] {
+  const tails = texts.map((text) => (text.includes(" ± ") ? text.length - text.indexOf(" ± ") : 0));
+  const longest = Math.max(...tails);
+  return texts.map((text, index) => (tails[index]! > 0 ? text + " ".repeat(longest - tails[index]!) : text));
+}
+
+function footing(result: Result): string[] {
+  const notes: string[] = [];
+  if (result.results.some((row) => row.measure.startsWith("relative-flatness"))) {
+    notes.push("κ small = flat; κ has the unit of the loss");
+  }
+  if (result.results.some((row) => totalError(row) !== null)) notes.push("± is one standard error");
+  notes.push(`took ${duration(result.seconds.total)}`);
+  return [notes.join("; ")];
+}

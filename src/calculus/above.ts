@@ -12,6 +12,8 @@ export type Above =
   /** Gauss-Newton and Hessian coincide. */
   | { readonly kind: "piecewise-linear" }
   | { readonly kind: "smooth"; readonly node: string; readonly op: string }
+  /** A node applies the same weight to what it made: the outputs are a polynomial in W. */
+  | { readonly kind: "reused"; readonly node: string; readonly op: string }
   /** An operator without a derivative rule. */
   | { readonly kind: "unsupported"; readonly node: string; readonly op: string }
   /** The outputs do not depend on the layer. */
@@ -25,6 +27,7 @@ export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above
   if (!varying.has(outputs)) return { kind: "disconnected" };
   const needed = ancestors(b.nodes, outputs);
   let smooth: Node | undefined;
+  const reused = layer.uses.find((use) => varying.has(use.features) && needed.has(use.preactivation))?.node;
   for (const node of b.nodes) {
     if (!node.outputs.some((output) => needed.has(output))) continue;
     if (!node.inputs.some((input) => varying.has(input)) && !node.captures?.some((value) => varying.has(value)))
@@ -35,6 +38,7 @@ export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above
     const linearity = typeof rule.linearity === "function" ? rule.linearity(at) : rule.linearity;
     if (linearity === "smooth") smooth ??= node;
   }
+  if (reused) return { kind: "reused", node: describe(reused), op: reused.op };
   return smooth ? { kind: "smooth", node: describe(smooth), op: smooth.op } : { kind: "piecewise-linear" };
 }
 

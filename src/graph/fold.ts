@@ -9,6 +9,8 @@ import { clampedInt64, count, Tensor } from "./tensor.ts";
 const LARGEST_FOLDED = 4096;
 /** Floats larger than this are weights, which must stay where the layer finder sees them. */
 const LARGEST_FOLDED_FLOATS = 8;
+/** What `fromNumbers` makes of numbers without a loss; half precision is left to the runtime. */
+const made: readonly ElementType[] = ["float32", "float64", "int64", "int32", "uint8", "bool"];
 
 /**
  * Evaluates the constant arithmetic that exporters leave (shapes, axes, small scales) at static shapes.
@@ -20,8 +22,9 @@ export function fold(
   constants: readonly (Tensor | undefined)[],
   output: ValueType,
 ): Tensor | undefined {
-  const largest = output.type.startsWith("float") ? LARGEST_FOLDED_FLOATS : LARGEST_FOLDED;
-  if (node.domain !== "" || count(output.dims) > largest) return undefined;
+  const float = output.type.startsWith("float");
+  const largest = float ? LARGEST_FOLDED_FLOATS : LARGEST_FOLDED;
+  if (node.domain !== "" || count(output.dims) > largest || !made.includes(output.type)) return undefined;
   if (node.op === "Shape" && types[0]) {
     const dims = types[0].dims;
     return Tensor.int64(shapeSlice(dims.length, { node }).map((axis) => dims[axis] as number));
@@ -32,11 +35,16 @@ export function fold(
     const tensor = constants[index];
     if (name === "") continue;
     if (!tensor || tensor.type === "string" || tensor.size > largest) return undefined;
+    // However small, a matrix of floats is a weight.
+    if (float && tensor.type.includes("float") && tensor.dims.length > 1) return undefined;
     inputs.push({ dims: tensor.dims, values: tensor.numbers() });
   }
   const query = { node, inputs: types, constant: (index: number) => constants[index] };
   const values = evaluate(node, inputs, output, () => sliceRanges(query));
-  return values && fromNumbers(output.type, output.dims, values);
+  if (!values || float) return values && fromNumbers(output.type, output.dims, values);
+  // A division by zero, or a place outside the data: the runtime may say what it is.
+  const whole = Array.from(values, Math.trunc);
+  return whole.every(Number.isFinite) ? fromNumbers(output.type, output.dims, whole) : undefined;
 }
 
 interface Operand {
@@ -57,7 +65,7 @@ const binaries: Readonly<Record<string, (x: number, y: number) => number>> = {
   Add: (x, y) => x + y,
   Sub: (x, y) => x - y,
   Mul: (x, y) => x * y,
-  Mod: (x, y) => x - y * Math.floor(x / y),
+  Div: (x, y) => x / y,
   Pow: (x, y) => x ** y,
   Min: Math.min,
   Max: Math.max,
@@ -70,14 +78,14 @@ const binaries: Readonly<Record<string, (x: number, y: number) => number>> = {
   Or: (x, y) => Number(x !== 0 || y !== 0),
 };
 
-const reductions: Readonly<Record<string, (x: number, y: number) => number>> = {
-  ReduceProd: (x, y) => x * y,
-  ReduceSum: (x, y) => x + y,
-  ReduceMax: Math.max,
-  ReduceMin: Math.min,
+const reductions: Readonly<Record<string, (values: number[]) => number>> = {
+  ReduceProd: (values) => values.reduce((product, value) => product * value, 1),
+  ReduceSum: (values) => values.reduce((sum, value) => sum + value, 0),
+  ReduceMax: (values) => Math.max(...values),
+  ReduceMin: (values) => Math.min(...values),
 };
 
-const asTheyAre = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"]);
+const asTheyAre = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
 
 function evaluate(
   node: Node,
@@ -97,16 +105,17 @@ function evaluate(
   if (node.op === "Cast") {
     const to = elementTypes[int(node, "to", 1)];
     if (to === "bool") return Array.from(first.values, (value) => Number(value !== 0));
-    return to?.startsWith("float") ? first.values : Array.from(first.values, Math.trunc);
+    return first.values;
   }
   const unary = unaries[node.op];
   if (unary) return Array.from(first.values, unary);
-  const binary = node.op === "Div" ? division(output.type) : binaries[node.op];
-  if (binary && second) return elementwise(dims, [first, second], (x, y) => binary(x as number, y as number));
+  const binary = node.op === "Mod" ? modulo(node) : binaries[node.op];
+  // Min and Max take any number of operands.
+  if (binary && second) return elementwise(dims, inputs, (...values) => values.reduce((x, y) => binary(x, y)));
   if (node.op === "Where") return elementwise(dims, inputs, (test, x, y) => (test ? x : y) as number);
   if (node.op === "Expand") return elementwise(dims, [first], (x) => x as number);
   const reduction = reductions[node.op];
-  if (reduction && size === 1) return [Array.from(first.values).reduce(reduction)];
+  if (reduction && size === 1) return [reduction(Array.from(first.values))];
   switch (node.op) {
     case "Range":
       return Array.from({ length: size }, (_, index) => (first.values[0] ?? 0) + index * (inputs[2]?.values[0] ?? 1));
@@ -131,8 +140,9 @@ function evaluate(
   }
 }
 
-function division(type: ElementType): (x: number, y: number) => number {
-  return type.startsWith("float") ? (x, y) => x / y : (x, y) => Math.trunc(x / y);
+/** The remainder has the sign of the divisor, or of the dividend as in C. */
+function modulo(node: Node): (x: number, y: number) => number {
+  return int(node, "fmod", 0) === 1 ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y);
 }
 
 function stridesOf(dims: Dims): number[] {

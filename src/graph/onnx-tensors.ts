@@ -72,19 +72,21 @@ function tensorOf(
       `${label}: expected ${expected} bytes for ${type} ${dims.join("×") || "scalar"}, have ${bytes.length}`,
     );
   }
-  // The typed fields are now bytes: do not hold the numbers too.
+  // The typed fields are now bytes, in the message too: do not hold the numbers as well.
+  proto.rawData = bytes;
   proto.floatData = proto.int32Data = proto.doubleData = [];
   proto.int64Data = proto.uint64Data = [];
   return new Tensor(type, dims, bytes);
 }
 
-/** The tensor as a message of that name. External data stays where it is. */
+/** The tensor as a message of that name. External data is read and becomes part of it, as nobody else finds the file. */
 export function encodeTensor(name: string, tensor: Tensor): TensorProto {
   const source = sources.get(tensor);
   const dataType = elementTypes.indexOf(tensor.type);
   const dims = tensor.dims.map(BigInt);
-  if (source && (tensor.external || tensor.type === "string")) return { ...source, name };
-  if (source) return { ...source, name, rawData: tensor.bytes };
+  if (source && tensor.type === "string") return { ...source, name };
+  const here = { externalData: [], dataLocation: TensorProto_DataLocation.DEFAULT };
+  if (source) return { ...source, ...(tensor.external && here), name, rawData: tensor.bytes };
   return create(TensorProtoSchema, { name, dataType, dims, rawData: tensor.bytes });
 }
 

@@ -1,7 +1,7 @@
 import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ModelError } from "../errors.ts";
 import type { Attribute, Graph, Node, ValueInfo } from "./graph.ts";
-import { describe } from "./graph.ts";
+import { describe, reads } from "./graph.ts";
 import { decodeAttribute, encodeAttribute, capturedBy } from "./onnx-attributes.ts";
 import type { ReadExternal } from "./onnx-tensors.ts";
 import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
@@ -54,7 +54,8 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
   for (const proto of graph.node) {
     const node = decodeNode(proto, file, options.external);
     const constant = constantOf(node);
-    if (constant) constants.set(node.outputs[0] as string, constant);
+    const [output] = node.outputs;
+    if (constant && output) constants.set(output, constant);
     else nodes.push(node);
   }
   const inputs = graph.input.map(decodeValueInfo).filter((input) => !constants.has(input.name));
@@ -137,16 +138,23 @@ function encodeNode(node: Node): NodeProto {
   });
 }
 
+/** Messages of the values that were read: types that we do not know are written back. */
+const infos = new WeakMap<ValueInfo, ValueInfoProto>();
+
 function decodeValueInfo(info: ValueInfoProto): ValueInfo {
   const tensor = info.type?.tensorType;
   const dims = tensor?.shape?.dim.map(({ value }) => {
     if (value.case === "dimValue") return Number(value.value);
     return value.case === "dimParam" && value.value !== "" ? value.value : undefined;
   });
-  return { name: info.name, type: tensor && elementTypes[tensor.elemType], dims };
+  const decoded: ValueInfo = { name: info.name, type: tensor && elementTypes[tensor.elemType], dims };
+  infos.set(decoded, info);
+  return decoded;
 }
 
 function encodeValueInfo(info: ValueInfo): ValueInfoProto {
+  const source = infos.get(info);
+  if (source) return source;
   const elemType = info.type === undefined ? undefined : elementTypes.indexOf(info.type);
   if (elemType === undefined) return create(ValueInfoProtoSchema, { name: info.name });
   const dim = info.dims?.map((value) => {
@@ -178,8 +186,8 @@ function constantTensor(attributes: Node["attributes"]): Tensor | undefined {
 function checkOrder(graph: Graph, file: string): void {
   const made = new Set([...graph.inputs.map((input) => input.name), ...graph.constants.keys()]);
   for (const node of graph.nodes) {
-    for (const input of node.inputs) {
-      if (input !== "" && !made.has(input)) {
+    for (const input of reads(node)) {
+      if (!made.has(input)) {
         throw new ModelError(`${file}: node ${describe(node)} reads ${input}, which nothing before it makes`);
       }
     }

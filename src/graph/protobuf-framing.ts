@@ -12,21 +12,10 @@ export function checkFraming(bytes: Uint8Array, file: string): void {
   while (offset < bytes.length) {
     const start = offset;
     const tag = varint(bytes, offset);
-    if (!tag) throw notOnnx(file, start);
-    offset = tag.end;
-    const wire = tag.value % 8;
-    if (tag.value < 8) throw notOnnx(file, start);
-    if (wire === 0) {
-      const value = varint(bytes, offset);
-      if (!value) throw notOnnx(file, start);
-      offset = value.end;
-    } else if (wire === 1) offset += 8;
-    else if (wire === 5) offset += 4;
-    else if (wire === 2) {
-      const length = varint(bytes, offset);
-      if (!length) throw notOnnx(file, start);
-      offset = length.end + length.value;
-    } else throw notOnnx(file, start);
+    if (!tag || tag.value < 8) throw notOnnx(file, start);
+    const end = fieldEnd(bytes, tag.end, tag.value % 8);
+    if (end === undefined) throw notOnnx(file, start);
+    offset = end;
     if (offset > bytes.length) {
       throw new ModelError(
         `${file}: truncated or not an ONNX model: the field at byte ${start} needs ${offset} bytes, have ${bytes.length}`,
@@ -35,15 +24,26 @@ export function checkFraming(bytes: Uint8Array, file: string): void {
   }
 }
 
+/** Where a field ends whose tag ends at `offset`; undefined when it is none. */
+function fieldEnd(bytes: Uint8Array, offset: number, wire: number): number | undefined {
+  if (wire === 0) return varint(bytes, offset)?.end;
+  if (wire === 1) return offset + 8;
+  if (wire === 5) return offset + 4;
+  if (wire !== 2) return undefined;
+  const length = varint(bytes, offset);
+  return length && length.end + length.value;
+}
+
 function notOnnx(file: string, offset: number): ModelError {
   return new ModelError(`${file}: not an ONNX model: no protobuf field at byte ${offset}`);
 }
 
+/** A number of variable length. It ends behind the last byte when the bytes end within it. */
 function varint(bytes: Uint8Array, start: number): { value: number; end: number } | undefined {
   let value = 0;
   for (let index = 0; index < 10; index++) {
     const byte = bytes[start + index];
-    if (byte === undefined) return undefined;
+    if (byte === undefined) return { value, end: bytes.length + 1 };
     value += (byte & 127) * 2 ** (7 * index);
     if (byte < 128) return { value, end: start + index + 1 };
   }

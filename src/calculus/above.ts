@@ -2,6 +2,8 @@ import type { Builder } from "../graph/builder.ts";
 import type { Node, ValueId } from "../graph/graph.ts";
 import { describe, producers } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
+import { count, type Dims } from "../graph/tensor.ts";
+import { linearityOf } from "./rules/rule.ts";
 import { ruleOf } from "./rules/table.ts";
 import { dependents } from "./vjp.ts";
 
@@ -14,6 +16,8 @@ export type Above =
   | { readonly kind: "smooth"; readonly node: string; readonly op: string }
   /** A node applies the same weight to what it made: the outputs are a polynomial in W. */
   | { readonly kind: "reused"; readonly node: string; readonly op: string }
+  /** A value that the layer reads or makes does not have the samples as its first axis, or its shape is unknown. */
+  | { readonly kind: "mixed-samples"; readonly value: ValueId; readonly dims: Dims | undefined }
   /** An operator without a derivative rule. */
   | { readonly kind: "unsupported"; readonly node: string; readonly op: string }
   /** The outputs do not depend on the layer. */
@@ -25,6 +29,11 @@ export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above
   const sources = new Set(layer.uses.map((use) => use.preactivation));
   const varying = dependents(b.nodes, sources);
   if (!varying.has(outputs)) return { kind: "disconnected" };
+  const batch = b.typeIfKnown(outputs)?.dims[0];
+  for (const value of layer.uses.flatMap((use) => [use.features, use.preactivation])) {
+    const dims = b.typeIfKnown(value)?.dims;
+    if (dims === undefined || dims[0] !== batch) return { kind: "mixed-samples", value, dims };
+  }
   const needed = ancestors(b.nodes, outputs);
   let smooth: Node | undefined;
   const reused = layer.uses.find((use) => varying.has(use.features) && needed.has(use.preactivation))?.node;
@@ -33,9 +42,11 @@ export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above
     if (!node.inputs.some((input) => varying.has(input)) && !node.captures?.some((value) => varying.has(value)))
       continue;
     const rule = ruleOf(node);
-    if (!rule) return { kind: "unsupported", node: describe(node), op: node.op };
     const at = { b, node, varies: (index: number) => varying.has(node.inputs[index] ?? "") };
-    const linearity = typeof rule.linearity === "function" ? rule.linearity(at) : rule.linearity;
+    const linearity = rule && linearityOf(rule, at);
+    if (linearity === undefined || linearity === "unsupported") {
+      return { kind: "unsupported", node: describe(node), op: node.op };
+    }
     if (linearity === "smooth") smooth ??= node;
   }
   if (reused) return { kind: "reused", node: describe(reused), op: reused.op };
@@ -57,15 +68,14 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
   const [use] = layer.uses;
   if (!use || layer.uses.length > 1 || layer.positions !== 1 || use.kind !== "dense") return false;
   const made = producers(b.nodes);
-  const size = b.dims(outputs).length;
+  const dims = b.dims(outputs);
   let value = outputs;
   while (value !== use.preactivation) {
     const node = made.get(value);
     if (!node || node.domain !== "") return false;
-    const dims = b.typeIfKnown(node.inputs[0] ?? "")?.dims;
     if (node.op === "Identity" || node.op === "Dropout" || node.op === "Cast") value = node.inputs[0] as ValueId;
     else if (node.op === "Reshape" || node.op === "Flatten" || node.op === "Squeeze" || node.op === "Unsqueeze") {
-      if (dims?.[0] !== b.dims(outputs)[0]) return false;
+      if (b.typeIfKnown(node.inputs[0] ?? "")?.dims[0] !== dims[0]) return false;
       value = node.inputs[0] as ValueId;
     } else if (node.op === "Add") {
       const rest = node.inputs.filter((input) => !b.constantOf(input));
@@ -73,5 +83,6 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
       value = rest[0] as ValueId;
     } else return false;
   }
-  return size === 2;
+  // One output that a constant spreads over several is not z itself.
+  return dims.length === 2 && count(dims) === count(b.dims(use.preactivation));
 }

@@ -74,7 +74,8 @@ function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
   const product = matMul(b, featuresAt(b, layer), columnsSideBySide(b, columns));
   const stacked = reshape(b, product, [batch, groups, m * count, d / groups]);
   return {
-    trace: () => squaredNorm(b, stacked, 1),
+    // In two steps: the runtime adds squares one after another, which over many thousands loses digits.
+    trace: () => sumBeyond(b, sumOfSquares(b, stacked, [3]), 1),
     weighted: () => {
       const gram = matMul(b, swap(b, stacked), stacked);
       return sumBeyond(b, mul(b, gram, weightGram(b, layer)), 1);

@@ -1,10 +1,9 @@
-import type { Builder } from "../../graph/builder.ts";
-import type { Node, ValueId } from "../../graph/graph.ts";
+import type { ValueId } from "../../graph/graph.ts";
 import { float, int } from "../../graph/graph.ts";
-import { foldLead, matMul, reshape, scale, swap } from "../../graph/operators.ts";
-import { convolutionWindow, type Window } from "../../graph/shapes/linear.ts";
-import type { Pullback, Rule } from "./rule.ts";
-import { cotangent, each, linearInEach, unbroadcast } from "./rule.ts";
+import { matMul, scale, swap } from "../../graph/operators.ts";
+import { broadcastJet, productJet, sumOfJets, type Jet } from "../jets.ts";
+import type { Rule } from "./rule.ts";
+import { bilinear, cotangent, each, linearInEach, pushed, unbroadcast } from "./rule.ts";
 
 const matMulRule: Rule = {
   linearity: linearInEach,
@@ -17,10 +16,16 @@ const matMulRule: Rule = {
       () => unbroadcast(b, matMul(b, swap(b, x), cotangent(at)), lead, b.dims(y)),
     );
   },
+  taylor: (at) => {
+    const { b, node } = at;
+    const [x = "", y = "", output = ""] = [...node.inputs, ...node.outputs];
+    const times = (u: ValueId, v: ValueId) => matMul(b, u, v);
+    return [{ root: productJet(b, times, b.rank(output), [x, at.jet(0)], [y, at.jet(1)]) }];
+  },
 };
 
 const gemm: Rule = {
-  linearity: (at) => linearInEach({ ...at, node: { ...at.node, inputs: at.node.inputs.slice(0, 2) } }),
+  linearity: bilinear,
   vjp: (at) => {
     const { b, lead, node } = at;
     const [x = "", y = "", c = ""] = node.inputs;
@@ -40,61 +45,31 @@ const gemm: Rule = {
       () => scale(b, unbroadcast(b, given, lead, b.dims(c)), float(node, "beta", 1)),
     );
   },
-};
-
-/** Sliding-window attributes of a convolution with every default written out. */
-export function windowOf(b: Builder, node: Node): Window {
-  const types = node.inputs.map((input) => b.typeIfKnown(input));
-  const kernel = b.dims(node.inputs[1] as ValueId).slice(2);
-  return convolutionWindow({ node, inputs: types, constant: () => undefined }, kernel);
-}
-
-const conv: Rule = {
-  linearity: (at) => linearInEach({ ...at, node: { ...at.node, inputs: at.node.inputs.slice(0, 2) } }),
-  vjp: (at) => {
+  taylor: (at) => {
     const { b, node } = at;
-    return each(
-      at,
-      () => pullThroughConv(at),
-      () => {
-        throw new TypeError(`gradient of the kernel of ${node.name}`);
-      },
-      () => {
-        const rank = b.rank(cotangent(at));
-        const axes = Array.from({ length: rank }, (_, axis) => axis).slice(at.lead);
-        return b.add("ReduceSum", [cotangent(at), b.integers(axes.toSpliced(1, 1))], { keepdims: 0 });
-      },
-    );
+    const [x = "", y = "", c = ""] = node.inputs;
+    const turn = (value: ValueId, turned: number) => (turned === 1 ? swap(b, value) : value);
+    const [transA, transB] = [int(node, "transA", 0), int(node, "transB", 0)];
+    const times = (u: ValueId, v: ValueId) =>
+      scale(b, matMul(b, turn(u, transA), turn(v, transB)), float(node, "alpha", 1));
+    const jets: Jet[] = [];
+    if (at.varies(0) || at.varies(1)) jets.push(productJet(b, times, 2, [x, at.jet(0)], [y, at.jet(1)]));
+    const bias = c === "" ? undefined : at.jet(2);
+    const beta = float(node, "beta", 1);
+    const output = b.dims(node.outputs[0] as ValueId);
+    if (bias)
+      jets.push(
+        broadcastJet(
+          b,
+          pushed(bias, (value) => scale(b, value, beta)),
+          output,
+        ),
+      );
+    return [{ root: jets.reduce((left, right) => sumOfJets(b, left, right)) }];
   },
 };
-
-/** The cotangent of a convolution's input: the transposed convolution, all columns in one batch. */
-function pullThroughConv(at: Pullback): ValueId {
-  const { b, node, lead } = at;
-  const [x = "", w = ""] = node.inputs;
-  const { kernel, strides, dilations, pads } = windowOf(b, node);
-  const size = b.dims(x);
-  const given = lead > 0 ? foldLead(b, cotangent(at)) : cotangent(at);
-  const spatial = b.dims(given).slice(2);
-  const rank = kernel.length;
-  const extra = spatial.map((length, axis) => {
-    const at0 = (list: readonly number[], index: number) => list[index] as number;
-    const reach = at0(strides, axis) * (length - 1) + (at0(kernel, axis) - 1) * at0(dilations, axis) + 1;
-    return at0(size, axis + 2) - (reach - at0(pads, axis) - at0(pads, axis + rank));
-  });
-  const pulled = b.add("ConvTranspose", [given, w], {
-    kernel_shape: kernel,
-    strides,
-    dilations,
-    pads,
-    group: int(node, "group", 1),
-    output_padding: extra,
-  });
-  return reshape(b, pulled, [...b.dims(cotangent(at)).slice(0, lead), ...size]);
-}
 
 export const linearRules: Readonly<Record<string, Rule>> = {
   MatMul: matMulRule,
   Gemm: gemm,
-  Conv: conv,
 };

@@ -1,10 +1,9 @@
-import { int, ints } from "../../graph/graph.ts";
-import { reshape, slice, transpose } from "../../graph/operators.ts";
+import type { ValueId } from "../../graph/graph.ts";
+import { int, ints, string } from "../../graph/graph.ts";
+import { concat, pad, reshape, slice, transpose } from "../../graph/operators.ts";
 import { padWidths, sliceRanges } from "../../graph/shapes/movement.ts";
-import { ModelError } from "../../errors.ts";
-import { describe, string } from "../../graph/graph.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
-import { cotangent } from "./rule.ts";
+import { cotangent, linear } from "./rule.ts";
 
 function query(at: Differentiated) {
   const { b, node } = at;
@@ -17,28 +16,49 @@ function leading(at: Pullback): readonly number[] {
   return at.b.dims(cotangent(at)).slice(0, at.lead);
 }
 
-/** The same elements in the input's dimensions. */
-const reshaped: Rule = {
-  linearity: "linear",
-  vjp: (at) => [reshape(at.b, cotangent(at), [...leading(at), ...at.b.dims(at.node.inputs[0] as string)])],
-};
+/** The same elements in other dimensions. */
+const reshaped = linear(
+  ({ b, node }, value, lead) =>
+    reshape(b, value, [...b.dims(value).slice(0, lead), ...b.dims(node.outputs[0] as ValueId)]),
+  (at) => reshape(at.b, cotangent(at), [...leading(at), ...at.b.dims(at.node.inputs[0] as ValueId)]),
+);
 
-const transposed: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
-    const rank = at.b.rank(at.node.inputs[0] as string);
-    const order = ints(at.node, "perm") ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
-    const back = order.map((_, axis) => at.lead + order.indexOf(axis));
-    return [transpose(at.b, cotangent(at), [...leading(at).keys(), ...back])];
+function orderOf({ b, node }: Differentiated): readonly number[] {
+  const rank = b.rank(node.inputs[0] as ValueId);
+  return ints(node, "perm") ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
+}
+
+/** An order of axes behind `lead` that stay. */
+function behind(lead: number, order: readonly number[]): number[] {
+  return [...Array.from({ length: lead }, (_, axis) => axis), ...order.map((axis) => lead + axis)];
+}
+
+const transposed = linear(
+  (at, value, lead) => transpose(at.b, value, behind(lead, orderOf(at))),
+  (at) => {
+    const order = orderOf(at);
+    return transpose(
+      at.b,
+      cotangent(at),
+      behind(
+        at.lead,
+        order.map((_, axis) => order.indexOf(axis)),
+      ),
+    );
   },
-};
+);
 
-const concat: Rule = {
+/** The axis of a Concat, from the front. */
+function concatAxis({ b, node }: Differentiated): number {
+  const rank = b.rank(node.outputs[0] as ValueId);
+  return (int(node, "axis", 0) + rank) % rank;
+}
+
+const concatenated: Rule = {
   linearity: "linear",
   vjp: (at) => {
     const { b, node, lead } = at;
-    const rank = b.rank(node.outputs[0] as string);
-    const axis = (int(node, "axis", 0) + rank) % rank;
+    const axis = concatAxis(at);
     let begin = 0;
     return node.inputs.map((input, index) => {
       const start = begin;
@@ -46,48 +66,59 @@ const concat: Rule = {
       return at.varies(index) ? slice(b, cotangent(at), [lead + axis], [start], [begin]) : undefined;
     });
   },
-};
-
-const padded: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
-    const { b, node, lead } = at;
-    const mode = string(node, "mode", "constant");
-    if (mode !== "constant") {
-      throw new ModelError(`node ${describe(node)}: padding by ${mode} has no derivative rule; constant padding has`);
-    }
-    const widths = padWidths(query(at));
-    const axes = widths.flatMap(({ begin, end }, axis) => (begin !== 0 || end !== 0 ? [axis] : []));
-    if (axes.length === 0) return [cotangent(at)];
-    const dims = b.dims(node.inputs[0] as string);
-    const starts = axes.map((axis) => widths[axis]?.begin as number);
-    const ends = axes.map((axis, index) => (starts[index] as number) + (dims[axis] as number));
-    return [
-      slice(
-        b,
-        cotangent(at),
-        axes.map((axis) => lead + axis),
-        starts,
-        ends,
-      ),
-    ];
+  taylor: (at) => {
+    const { b, node } = at;
+    const axis = concatAxis(at);
+    const jets = node.inputs.map((_, index) => at.jet(index));
+    const directions = b.dims(jets.find((jet) => jet !== undefined)?.first as ValueId)[0] as number;
+    const zeros = (dims: readonly number[]) => b.add("ConstantOfShape", [b.integers(dims)]);
+    const first = node.inputs.map((input, index) => jets[index]?.first ?? zeros([directions, ...b.dims(input)]));
+    const second = node.inputs.map((input, index) => jets[index]?.second ?? zeros(b.dims(input)));
+    const bent = jets.some((jet) => jet?.second !== undefined);
+    return [{ root: { first: concat(b, first, axis + 1), second: bent ? concat(b, second, axis) : undefined } }];
   },
 };
+
+/** Padding, and taking it off again; where it was negative, what was cut off is zero. */
+const padded: Rule = {
+  ...linear(
+    (at, value, lead) => padBy(at, value, lead, 1),
+    (at) => padBy(at, cotangent(at), at.lead, -1),
+  ),
+  linearity: ({ node }) => (string(node, "mode", "constant") === "constant" ? "linear" : "unsupported"),
+};
+
+function padBy(at: Differentiated, value: ValueId, lead: number, sign: number): ValueId {
+  const widths = padWidths(query(at));
+  const none = Array.from({ length: lead }, () => 0);
+  const begins = widths.map(({ begin }) => sign * begin);
+  return pad(at.b, value, [...none, ...begins, ...none, ...widths.map(({ end }) => sign * end)]);
+}
 
 const sliced: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
-    const { b, node, lead } = at;
-    const ranges = sliceRanges(query(at));
-    const dims = b.dims(node.inputs[0] as string);
-    if (ranges.some(({ step }) => step !== 1)) {
-      throw new ModelError(`node ${describe(node)}: a Slice with steps has no derivative rule`);
-    }
-    const none = leading(at).map(() => 0);
-    const ends = ranges.map(({ begin, length }, axis) => (dims[axis] as number) - begin - length);
-    const pads = [...none, ...ranges.map(({ begin }) => begin), ...none, ...ends];
-    return [lead >= 0 ? b.add("Pad", [cotangent(at), b.integers(pads)]) : undefined];
-  },
+  ...linear(
+    (at, value, lead) => {
+      const ranges = sliceRanges(query(at));
+      const axes = ranges.map((_, axis) => lead + axis);
+      const starts = ranges.map(({ begin }) => begin);
+      return slice(
+        at.b,
+        value,
+        axes,
+        starts,
+        ranges.map(({ begin, length }) => begin + length),
+      );
+    },
+    (at) => {
+      const { b, node } = at;
+      const ranges = sliceRanges(query(at));
+      const dims = b.dims(node.inputs[0] as ValueId);
+      const none = leading(at).map(() => 0);
+      const ends = ranges.map(({ begin, length }, axis) => (dims[axis] as number) - begin - length);
+      return pad(b, cotangent(at), [...none, ...ranges.map(({ begin }) => begin), ...none, ...ends]);
+    },
+  ),
+  linearity: (at) => (sliceRanges(query(at)).every(({ step }) => step === 1) ? "linear" : "unsupported"),
 };
 
 export const movementRules: Readonly<Record<string, Rule>> = {
@@ -96,7 +127,7 @@ export const movementRules: Readonly<Record<string, Rule>> = {
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Transpose: transposed,
-  Concat: concat,
+  Concat: concatenated,
   Pad: padded,
   Slice: sliced,
 };

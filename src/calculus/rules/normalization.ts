@@ -3,7 +3,7 @@ import type { Node, ValueId } from "../../graph/graph.ts";
 import { float } from "../../graph/graph.ts";
 import { add, div, mul, reshape, sqrt } from "../../graph/operators.ts";
 import type { Rule } from "./rule.ts";
-import { cotangent, linearInFirst } from "./rule.ts";
+import { cotangent, linear } from "./rule.ts";
 
 /** scale / √(variance + ε) of an inference BatchNormalization, shaped [C, 1, …] to meet x. */
 function batchNormalizationSlope(b: Builder, node: Node): ValueId {
@@ -17,9 +17,9 @@ function batchNormalizationSlope(b: Builder, node: Node): ValueId {
   return reshape(b, div(b, gain, deviation), [channels, ...spatial]);
 }
 
-const batchNormalization: Rule = {
-  linearity: linearInFirst,
-  vjp: (at) => [mul(at.b, cotangent(at), batchNormalizationSlope(at.b, at.node))],
-};
+const batchNormalization = linear(
+  ({ b, node }, value) => mul(b, value, batchNormalizationSlope(b, node)),
+  (at) => mul(at.b, cotangent(at), batchNormalizationSlope(at.b, at.node)),
+);
 
 export const normalizationRules: Readonly<Record<string, Rule>> = { BatchNormalization: batchNormalization };

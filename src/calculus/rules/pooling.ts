@@ -1,31 +1,38 @@
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { int, ints } from "../../graph/graph.ts";
-import { expand, matMul, mul, pad, reshape, scale, slice, sub } from "../../graph/operators.ts";
+import { expand, foldLead, matMul, mul, pad, reshape, scale, slice, sub } from "../../graph/operators.ts";
 import { convolutionWindow, type Window } from "../../graph/shapes/linear.ts";
 import { count, Tensor, type Dims } from "../../graph/tensor.ts";
-import type { Pullback, Rule } from "./rule.ts";
-import { cotangent } from "./rule.ts";
+import type { Jet } from "../jets.ts";
+import type { Differentiated, Pullback, Rule } from "./rule.ts";
+import { cotangent, linear, pushed } from "./rule.ts";
 
 function poolWindow(b: Builder, node: Node): Window {
   const inputs = node.inputs.map((input) => b.typeIfKnown(input));
   return convolutionWindow({ node, inputs, constant: () => undefined }, ints(node, "kernel_shape") ?? []);
 }
 
-/** Cotangent [lead…, N, C, …out] to [lead…, N, C, …in] through a mean over all positions. */
-const globalAverage: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
+const globalAverage = linear(
+  ({ b }, value, lead) => {
+    const spatial = Array.from({ length: b.rank(value) - lead - 2 }, (_, axis) => lead + 2 + axis);
+    return b.add("ReduceMean", [value, b.integers(spatial)], { keepdims: 1 });
+  },
+  (at) => {
     const { b, node, lead } = at;
     const dims = b.dims(node.inputs[0] as string);
     const mean = scale(b, cotangent(at), 1 / count(dims.slice(2)));
-    return [expand(b, mean, [...b.dims(cotangent(at)).slice(0, lead), ...dims])];
+    return expand(b, mean, [...b.dims(cotangent(at)).slice(0, lead), ...dims]);
   },
-};
+);
 
-const average: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
+const average = linear(
+  ({ b, node }, value, lead) => {
+    const folded = lead > 0 ? foldLead(b, value) : value;
+    const output = b.add("AveragePool", [folded], node.attributes);
+    return reshape(b, output, [...b.dims(value).slice(0, lead), ...b.dims(node.outputs[0] as string)]);
+  },
+  (at) => {
     const { b, node, lead } = at;
     const dims = b.dims(node.inputs[0] as string);
     const outer = b.dims(cotangent(at)).slice(0, lead);
@@ -56,9 +63,9 @@ const average: Rule = {
       pads,
       output_padding: extra.map((width) => Math.max(0, width)),
     });
-    return [reshape(b, pulled, [...outer, ...dims])];
+    return reshape(b, pulled, [...outer, ...dims]);
   },
-};
+);
 
 /** 1 / the number of elements that each output position averages over. */
 function windowShares(window: Window, input: Dims, output: Dims, node: Node): Float32Array {
@@ -106,7 +113,19 @@ const max: Rule = {
     const besideEachOther = tiles(window, b.dims(node.inputs[0] as string));
     return [besideEachOther ? spreadMaxima(at, window) : scatterMaxima(at)];
   },
+  taylor: (at) => [{ root: pushed(at.jet(0) as Jet, (value, lead) => takeMaxima(at, value, lead)) }],
 };
+
+/** The elements of a value [lead…, N, C, …in] at the places of the maxima. */
+function takeMaxima({ b, node }: Differentiated, value: ValueId, lead: number): ValueId {
+  const dims = b.dims(node.inputs[0] as string);
+  const pooled = b.dims(node.outputs[0] as string);
+  const outer = b.dims(value).slice(0, lead);
+  const [maps, inputs, outputs] = [count(dims.slice(0, 2)), count(dims.slice(2)), count(pooled.slice(2))];
+  const positions = expand(b, reshape(b, maximumPositions(b, node), [maps, outputs]), [...outer, maps, outputs]);
+  const taken = b.add("GatherElements", [reshape(b, value, [...outer, maps, inputs]), positions], { axis: lead + 1 });
+  return reshape(b, taken, [...outer, ...pooled]);
+}
 
 /** Whether the windows lie side by side, so that each input position belongs to one window at most. */
 function tiles({ kernel, strides, dilations, pads }: Window, dims: Dims): boolean {

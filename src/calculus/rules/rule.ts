@@ -1,10 +1,16 @@
 import type { Builder } from "../../graph/builder.ts";
+import { UnsupportedOperatorError } from "../../errors.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
+import { describe } from "../../graph/graph.ts";
 import { mul, reduceSum, reshape } from "../../graph/operators.ts";
 import { count, type Dims } from "../../graph/tensor.ts";
+import { throughFunction, type Chain, type Jet } from "../jets.ts";
 
-/** What an operator is as a function of its varying inputs. */
-export type Linearity = "linear" | "piecewise-linear" | "smooth";
+/**
+ * What an operator is as a function of its varying inputs. `constant`: its derivative is zero almost everywhere, as of a
+ * comparison. `unsupported`: with these attributes it has no rule.
+ */
+export type Linearity = "constant" | "linear" | "piecewise-linear" | "smooth" | "unsupported";
 
 /** A node being differentiated. */
 export interface Differentiated {
@@ -24,11 +30,88 @@ export interface Pullback extends Differentiated {
   readonly cotangents: readonly (ValueId | undefined)[];
 }
 
+export interface Pushforward extends Differentiated {
+  /** 1: no second-order coefficients are asked for. */
+  readonly order: 1 | 2;
+  /** The jet of an input as a chain of elementwise functions; undefined where it does not vary. */
+  chain(index: number): Chain | undefined;
+  /** The jet of an input, products made. */
+  jet(index: number): Jet | undefined;
+}
+
 /** How derivatives go through one operator. */
 export interface Rule {
   readonly linearity: Linearity | ((at: Differentiated) => Linearity);
   /** Cotangents of the inputs; undefined where an input does not vary. */
   readonly vjp: (at: Pullback) => (ValueId | undefined)[];
+  /** Jets of the outputs; undefined where an output does not vary. */
+  readonly taylor: (at: Pushforward) => (Chain | undefined)[];
+}
+
+/** An elementwise function of one input by its derivatives at it. */
+export function elementwise(
+  linearity: Linearity,
+  slope: (at: Differentiated) => ValueId,
+  bend?: (at: Differentiated) => ValueId,
+): Rule {
+  return {
+    linearity,
+    vjp: (at) => {
+      onlyFirst(at);
+      return [masked(at.b, cotangent(at), slope(at))];
+    },
+    taylor: (at) => {
+      onlyFirst(at);
+      const chain = at.chain(0) as Chain;
+      return [throughFunction(at.b, chain, slope(at), at.order === 2 ? bend?.(at) : undefined)];
+    },
+  };
+}
+
+/**
+ * An operator that is linear in its first input, the others constant.
+ *
+ * @param push applies it, without constant terms, to a value with `lead` more axes in front
+ * @param pull applies its transpose to the cotangent
+ */
+export function linear(
+  push: (at: Differentiated, value: ValueId, lead: number) => ValueId,
+  pull: (at: Pullback) => ValueId,
+): Rule {
+  return {
+    linearity: linearInFirst,
+    vjp: (at) => {
+      onlyFirst(at);
+      return [pull(at)];
+    },
+    taylor: (at) => {
+      onlyFirst(at);
+      return [{ root: pushed(at.jet(0) as Jet, (value, lead) => push(at, value, lead)) }];
+    },
+  };
+}
+
+/** A function that is constant almost everywhere: comparisons, rounding, indices. */
+export const constant: Rule = { linearity: "constant", vjp: () => [], taylor: () => [undefined] };
+
+/** The linearity of a rule at a node. */
+export function linearityOf({ linearity }: Rule, at: Differentiated): Linearity {
+  return typeof linearity === "function" ? linearity(at) : linearity;
+}
+
+/** Both coefficients of a jet through a linear map. */
+export function pushed(jet: Jet, map: (value: ValueId, lead: number) => ValueId): Jet {
+  return { first: map(jet.first, 1), second: jet.second === undefined ? undefined : map(jet.second, 0) };
+}
+
+/** @throws UnsupportedOperatorError when an input that the rule takes for constant varies */
+function onlyFirst({ node, varies }: Differentiated): void {
+  const index = node.inputs.findIndex((input, position) => position > 0 && input !== "" && varies(position));
+  if (index > 0) {
+    throw new UnsupportedOperatorError(
+      `node ${describe(node)}: its input ${node.inputs[index]} depends on the layer, and the rule of ${node.op} takes it for constant`,
+    );
+  }
 }
 
 /** The cotangent of the first output, for operators with one. */
@@ -77,4 +160,9 @@ export function masked(b: Builder, value: ValueId, mask: ValueId): ValueId {
   }
   const both = mul(b, reshape(b, mask, b.dims(known)), known);
   return reshape(b, mul(b, given, both), b.dims(value));
+}
+
+/** Linear in its first two inputs apart, whatever the bias does. */
+export function bilinear(at: Differentiated): Linearity {
+  return linearInEach({ ...at, node: { ...at.node, inputs: at.node.inputs.slice(0, 2) } });
 }

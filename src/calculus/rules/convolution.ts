@@ -1,0 +1,138 @@
+import type { ValueId } from "../../graph/graph.ts";
+import { int } from "../../graph/graph.ts";
+import { foldLead, matMul, reduceSum, reshape, scale, swap, transpose } from "../../graph/operators.ts";
+import { count } from "../../graph/tensor.ts";
+import { broadcastJet, sum } from "../jets.ts";
+import { inKernelOrder, patches, windowOf } from "../patches.ts";
+import type { Differentiated, Pullback, Rule } from "./rule.ts";
+import { bilinear, cotangent, each, pushed } from "./rule.ts";
+
+const conv: Rule = {
+  linearity: bilinear,
+  vjp: (at) => {
+    const { b, lead } = at;
+    const biasAxes = () =>
+      Array.from({ length: b.rank(cotangent(at)) }, (_, axis) => axis)
+        .slice(lead)
+        .toSpliced(1, 1);
+    return each(
+      at,
+      () => inputCotangent(at),
+      () => kernelCotangent(at),
+      () => reduceSum(b, cotangent(at), biasAxes()),
+    );
+  },
+  taylor: (at) => {
+    const { b, node } = at;
+    const [x = "", , bias = ""] = node.inputs;
+    const output = b.dims(node.outputs[0] as ValueId);
+    const [jetX, jetW, jetBias] = [at.jet(0), at.jet(1), bias === "" ? undefined : at.jet(2)];
+    const throughX = jetX && pushed(jetX, (value, lead) => convolved(at, value, lead));
+    const throughW = jetW && pushed(jetW, (value, lead) => convolvedBy(at, x, value, lead));
+    const shape = [output[1] as number, ...output.slice(2).map(() => 1)];
+    const shaped = (value: ValueId, lead: number) => reshape(b, value, [...b.dims(value).slice(0, lead), ...shape]);
+    const throughBias = jetBias && broadcastJet(b, pushed(jetBias, shaped), output);
+    const cross = at.order === 2 && jetX && jetW ? crossTerm(at, jetX.first, jetW.first) : undefined;
+    const jets = [throughX, throughW, throughBias];
+    return [
+      {
+        root: {
+          first: sum(b, ...jets.map((jet) => jet?.first)) as ValueId,
+          second: sum(b, ...jets.map((jet) => jet?.second), cross),
+        },
+      },
+    ];
+  },
+};
+
+function attributesOf({ b, node }: Differentiated, groups: number) {
+  const { kernel, strides, dilations, pads } = windowOf(b, node);
+  return { kernel_shape: kernel, strides, dilations, pads, group: groups };
+}
+
+/** The convolution, without its bias, of a value with leading axes. */
+function convolved(at: Differentiated, value: ValueId, lead: number): ValueId {
+  const { b, node } = at;
+  const folded = lead > 0 ? foldLead(b, value) : value;
+  const output = b.add("Conv", [folded, node.inputs[1] as ValueId], attributesOf(at, int(node, "group", 1)));
+  return reshape(b, output, [...b.dims(value).slice(0, lead), ...b.dims(node.outputs[0] as ValueId)]);
+}
+
+/** x convolved with R kernels at once, [R, out, in/g, …]: they become channels, group by group. */
+function convolvedBy(at: Differentiated, x: ValueId, kernels: ValueId, lead: number): ValueId {
+  const { b, node } = at;
+  const groups = int(node, "group", 1);
+  if (lead === 0) return b.add("Conv", [x, kernels], attributesOf(at, groups));
+  const [directions, channels, ...rest] = b.dims(kernels) as [number, number, ...number[]];
+  const [batch, , ...spatial] = b.dims(node.outputs[0] as ValueId) as [number, number, ...number[]];
+  const blocks = reshape(b, kernels, [directions, groups, channels / groups, ...rest]);
+  const order = Array.from({ length: b.rank(blocks) }, (_, axis) => axis);
+  const together = reshape(b, transpose(b, blocks, [1, 0, ...order.slice(2)]), [directions * channels, ...rest]);
+  const output = b.add("Conv", [x, together], attributesOf(at, groups));
+  const split = reshape(b, output, [batch, groups, directions, channels / groups, ...spatial]);
+  const moved = transpose(b, split, [2, 0, 1, 3, ...spatial.map((_, axis) => axis + 4)]);
+  return reshape(b, moved, [directions, batch, channels, ...spatial]);
+}
+
+/** 2 Σ_r of x'_r convolved with w'_r: each direction a group of its own. */
+function crossTerm(at: Differentiated, x: ValueId, kernels: ValueId): ValueId {
+  const { b, node } = at;
+  const [directions, batch, channels, ...spatial] = b.dims(x) as [number, number, number, ...number[]];
+  const [, out, ...rest] = b.dims(kernels) as [number, number, ...number[]];
+  const order = [1, 0, 2, ...spatial.map((_, axis) => axis + 3)];
+  const sideBySide = reshape(b, transpose(b, x, order), [batch, directions * channels, ...spatial]);
+  const stacked = reshape(b, kernels, [directions * out, ...rest]);
+  const output = b.add("Conv", [sideBySide, stacked], attributesOf(at, directions * int(node, "group", 1)));
+  const split = reshape(b, output, [batch, directions, out, ...b.dims(output).slice(2)]);
+  return scale(b, reduceSum(b, split, [1]), 2);
+}
+
+/** Σ over samples and positions of γ φᵀ, in the kernel's order: [lead…, out, in/g, …]. */
+function kernelCotangent(at: Pullback): ValueId {
+  const { b, node, lead } = at;
+  const groups = int(node, "group", 1);
+  const given = cotangent(at);
+  const [batch, channels, ...spatial] = b.dims(node.outputs[0] as ValueId) as [number, number, ...number[]];
+  const outer = b.dims(given).slice(0, lead);
+  const positions = count(spatial);
+  const columns = reshape(b, given, [...outer, batch, groups, channels / groups, positions]);
+  const axes = [lead + 1, lead + 2, lead, lead + 3];
+  const rows = reshape(b, transpose(b, columns, [...outer.keys(), ...axes]), [
+    ...outer,
+    groups,
+    channels / groups,
+    batch * positions,
+  ]);
+  const features = transpose(b, patches(b, node), [1, 2, 0, 3]);
+  const [, size] = b.dims(features) as [number, number];
+  const product = matMul(b, rows, swap(b, reshape(b, features, [groups, size, batch * positions])));
+  const ordered = inKernelOrder(b, node, product);
+  return reshape(b, ordered, [...outer, ...b.dims(node.inputs[1] as ValueId)]);
+}
+
+/** The cotangent of a convolution's input: the transposed convolution, all columns in one batch. */
+function inputCotangent(at: Pullback): ValueId {
+  const { b, node, lead } = at;
+  const [x = "", w = ""] = node.inputs;
+  const { kernel, strides, dilations, pads } = windowOf(b, node);
+  const size = b.dims(x);
+  const given = lead > 0 ? foldLead(b, cotangent(at)) : cotangent(at);
+  const spatial = b.dims(given).slice(2);
+  const rank = kernel.length;
+  const extra = spatial.map((length, axis) => {
+    const at0 = (list: readonly number[], index: number) => list[index] as number;
+    const reach = at0(strides, axis) * (length - 1) + (at0(kernel, axis) - 1) * at0(dilations, axis) + 1;
+    return at0(size, axis + 2) - (reach - at0(pads, axis) - at0(pads, axis + rank));
+  });
+  const pulled = b.add("ConvTranspose", [given, w], {
+    kernel_shape: kernel,
+    strides,
+    dilations,
+    pads,
+    group: int(node, "group", 1),
+    output_padding: extra,
+  });
+  return reshape(b, pulled, [...b.dims(cotangent(at)).slice(0, lead), ...size]);
+}
+
+export const convolutionRules: Readonly<Record<string, Rule>> = { Conv: conv };

@@ -72,7 +72,7 @@ export function dot(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return sum;
 }
 
-/** Σ over everything but what is named by `kept` leading axes. */
+/** √Σ x². */
 export function norm(x: ArrayLike<number>): number {
   return Math.sqrt(dot(x, x));
 }

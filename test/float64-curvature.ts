@@ -25,7 +25,9 @@ const crossEntropy: Loss64 = {
   },
   hessian: (outputs) => {
     const p = softmax(outputs);
-    return square(p.length, (j, k) => (j === k ? p[j]! : 0) - p[j]! * p[k]!);
+    // p − p² loses every digit of a confident sample: the share of the others is summed.
+    const rest = (j: number) => p.reduce((sum, share, k) => (k === j ? sum : sum + share), 0);
+    return square(p.length, (j, k) => (j === k ? p[j]! * rest(j) : -p[j]! * p[k]!));
   },
 };
 
@@ -56,7 +58,20 @@ export function sampleOf({ dims, data }: Array64, index: number): Array64 {
 /** Outputs for one sample with W replaced, following the decisions at kinks that are given. */
 export function outputsAt(graph: Graph, x: Array64, weight: string, w: Float64Array, kept?: Decisions): Float64Array {
   const { dims } = constantOf(graph.constants.get(weight)!);
-  return run(graph, new Map([["x", x], [weight, { dims, data: w }]]), { kept }).get(graph.outputs[0]!.name)!.data;
+  return run(
+    graph,
+    new Map([
+      ["x", x],
+      [weight, { dims, data: w }],
+    ]),
+    { kept },
+  ).get(graph.outputs[0]!.name)!.data;
+}
+
+/** ℓ_i of a network as it is. */
+export function lossOf({ graph, x }: Sketched, loss: Loss64, sample: number, target: ArrayLike<number>): number {
+  const outputs = run(graph, new Map([["x", sampleOf(x, sample)]])).get(graph.outputs[0]!.name)!.data;
+  return loss.value(outputs, Float64Array.from(target));
 }
 
 /** κ and Tr(H) of one sample by the definition: Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_ss') from entries of H. */
@@ -137,8 +152,14 @@ export function isAffineIn({ graph, x }: Sketched, { weight }: SketchedLayer): b
   const outputs = run(graph, new Map([["x", one]]), { made }).get(graph.outputs[0]!.name)!.data;
   const w = constantOf(graph.constants.get(weight)!).data;
   const step = w.map((_, place) => Math.sin(1 + place));
-  const shifted = (sign: number) => outputsAt(graph, one, weight, w.map((value, k) => value + sign * step[k]!), made);
+  const shifted = (sign: number) =>
+    outputsAt(
+      graph,
+      one,
+      weight,
+      w.map((value, k) => value + sign * step[k]!),
+      made,
+    );
   const [up, down] = [shifted(1), shifted(-1)];
   return outputs.every((output, c) => Math.abs(up[c]! + down[c]! - 2 * output) < 1e-9);
 }
-

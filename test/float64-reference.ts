@@ -1,7 +1,8 @@
 import type { Graph, Node, ValueId } from "../src/graph/graph.ts";
-import { float, int, ints } from "../src/graph/graph.ts";
+import { float, int } from "../src/graph/graph.ts";
 import type { Tensor } from "../src/graph/tensor.ts";
 import { map, product, stridesOf, taken, walk, zip, type Array64 } from "./float64-array.ts";
+import { moved } from "./float64-movement.ts";
 import { averagePool, convolution, maxima, poolDims } from "./float64-windows.ts";
 
 /**
@@ -64,8 +65,8 @@ function evaluate(node: Node, inputs: readonly (Array64 | undefined)[], decide: 
       return zip(x, y, (a, b) => a * b);
     case "Div":
       return zip(x, y, (a, b) => a / b);
-    case "Tanh":
-      return map(x, Math.tanh);
+    case "GlobalLpPool":
+      return lengths(x);
     case "Relu":
       return sloped(x, decide, (value) => (value > 0 ? 1 : 0));
     case "LeakyRelu":
@@ -92,53 +93,6 @@ function evaluate(node: Node, inputs: readonly (Array64 | undefined)[], decide: 
       return batchNormalization(node, inputs as Array64[]);
     default:
       return moved(node, inputs);
-  }
-}
-
-/** Operators that only move elements. */
-function moved(node: Node, inputs: readonly (Array64 | undefined)[]): Array64 {
-  const [x, y] = inputs as [Array64, Array64];
-  const { dims, data } = x;
-  const axisOf = (axis: number, rank = dims.length) => (axis < 0 ? axis + rank : axis);
-  switch (node.op) {
-    case "Reshape": {
-      const wanted = Array.from(y.data, (size, axis) => (size === 0 ? dims[axis]! : size));
-      const rest = data.length / product(wanted.filter((size) => size !== -1));
-      return { dims: wanted.map((size) => (size === -1 ? rest : size)), data };
-    }
-    case "Flatten": {
-      const axis = axisOf(int(node, "axis", 1));
-      return { dims: [product(dims.slice(0, axis)), product(dims.slice(axis))], data };
-    }
-    case "Squeeze": {
-      const gone = Array.from(y.data, (axis) => axisOf(axis));
-      return { dims: dims.filter((_, axis) => !gone.includes(axis)), data };
-    }
-    case "Unsqueeze": {
-      const added = Array.from(y.data, (axis) => axisOf(axis, dims.length + y.data.length)).sort((a, b) => a - b);
-      return { dims: added.reduce<number[]>((list, axis) => list.toSpliced(axis, 0, 1), [...dims]), data };
-    }
-    case "Transpose": {
-      const order = ints(node, "perm") ?? dims.map((_, axis) => dims.length - 1 - axis);
-      const strides = stridesOf(dims);
-      const target = order.map((axis) => dims[axis]!);
-      return taken(
-        x,
-        target,
-        walk(
-          target,
-          order.map((axis) => strides[axis]!),
-        ),
-      );
-    }
-    case "Concat":
-      return concatenated(inputs as Array64[], axisOf(int(node, "axis", 0)));
-    case "Pad":
-      return padded(x, y.data, inputs[2]?.data[0] ?? 0, inputs[3]?.data ?? dims.map((_, axis) => axis));
-    case "Slice":
-      return sliced(x, ...(inputs.slice(1).map((input) => Array.from(input!.data)) as [number[], number[], number[]]));
-    default:
-      throw new TypeError(`the reference has no ${node.op}`);
   }
 }
 
@@ -202,6 +156,15 @@ function globalAverage({ dims, data }: Array64): Array64 {
   return { dims: dims.map((length, axis) => (axis < 2 ? length : 1)), data: maps };
 }
 
+/** √Σ x² of each map. */
+function lengths({ dims, data }: Array64): Array64 {
+  const size = product(dims.slice(2));
+  const maps = Float64Array.from({ length: data.length / size }, (_, index) =>
+    Math.hypot(...data.subarray(index * size, (index + 1) * size)),
+  );
+  return { dims: dims.map((length, axis) => (axis < 2 ? length : 1)), data: maps };
+}
+
 function batchNormalization(node: Node, [x, gain, bias, mean, variance]: readonly Array64[]): Array64 {
   const channel = walk(
     x!.dims,
@@ -212,49 +175,4 @@ function batchNormalization(node: Node, [x, gain, bias, mean, variance]: readonl
     const c = channel[index]!;
     return ((value - mean!.data[c]!) / Math.sqrt(variance!.data[c]! + epsilon)) * gain!.data[c]! + bias!.data[c]!;
   });
-}
-
-function concatenated(parts: readonly Array64[], axis: number): Array64 {
-  const dims = parts[0]!.dims.with(
-    axis,
-    parts.reduce((sum, part) => sum + part.dims[axis]!, 0),
-  );
-  const data = new Float64Array(product(dims));
-  let begin = 0;
-  for (const part of parts) {
-    const strides = stridesOf(dims);
-    walk(part.dims, strides, begin * strides[axis]!).forEach((place, index) => (data[place] = part.data[index]!));
-    begin += part.dims[axis]!;
-  }
-  return { dims, data };
-}
-
-function padded(x: Array64, pads: Float64Array, value: number, axes: ArrayLike<number>): Array64 {
-  const [begins, ends] = [x.dims.map(() => 0), x.dims.map(() => 0)];
-  for (let index = 0; index < axes.length; index++) {
-    const axis = axes[index]! < 0 ? axes[index]! + x.dims.length : axes[index]!;
-    [begins[axis], ends[axis]] = [pads[index]!, pads[index + axes.length]!];
-  }
-  const dims = x.dims.map((size, axis) => begins[axis]! + size + ends[axis]!);
-  const [from, to] = [stridesOf(x.dims), stridesOf(dims)];
-  const data = new Float64Array(product(dims)).map((_, place) => {
-    const at = dims.map((size, axis) => (Math.floor(place / to[axis]!) % size) - begins[axis]!);
-    if (at.some((index, axis) => index < 0 || index >= x.dims[axis]!)) return value;
-    return x.data[at.reduce((sum, index, axis) => sum + index * from[axis]!, 0)]!;
-  });
-  return { dims, data };
-}
-
-function sliced(x: Array64, starts: number[], ends: number[], axes: number[]): Array64 {
-  const strides = stridesOf(x.dims);
-  const dims = [...x.dims];
-  let start = 0;
-  axes.forEach((given, index) => {
-    const axis = given < 0 ? given + x.dims.length : given;
-    const size = x.dims[axis]!;
-    const clamp = (value: number) => Math.min(Math.max(value < 0 ? value + size : value, 0), size);
-    dims[axis] = Math.max(0, clamp(ends[index]!) - clamp(starts[index]!));
-    start += clamp(starts[index]!) * strides[axis]!;
-  });
-  return taken(x, dims, walk(dims, strides, start));
 }

@@ -53,10 +53,11 @@ export class Sketch {
     return `${name}_out`;
   }
 
-  /** W as d rows of m, or of a convolution's [m, …kernel]. */
-  rows(name: string, dims: readonly number[], groups = 1): ValueId {
+  /** W as d rows of m, or of a convolution's [m, …kernel]; random unless given. */
+  rows(name: string, dims: readonly number[], groups = 1, values?: ArrayLike<number>): ValueId {
     const [d, m] = [dims[0]!, product(dims.slice(1))];
     this.#layers.push({ name, weight: `${name}.weight`, d, m, groups, place: (row, column) => row * m + column });
+    if (values) return this.constant(`${name}.weight`, dims, values);
     return this.random(`${name}.weight`, dims, Math.sqrt(2 / m));
   }
 
@@ -67,7 +68,11 @@ export class Sketch {
   }
 
   random(name: string, dims: readonly number[], deviation = 0.3): ValueId {
-    return this.constant(name, dims, Array.from({ length: product(dims) }, () => deviation * this.#normal()));
+    return this.constant(
+      name,
+      dims,
+      Array.from({ length: product(dims) }, () => deviation * this.#normal()),
+    );
   }
 
   constant(name: string, dims: readonly number[], values: ArrayLike<number>): ValueId {

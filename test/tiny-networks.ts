@@ -3,6 +3,9 @@ import { Sketch, type Sketched } from "./sketch.ts";
 /** Sample count of every tiny network: one more than a batch of two, so that a short batch comes last. */
 const N = 3;
 
+/** The network that sits on kinks: differences of its loss say nothing. */
+export const TIED = "max pool with ties: the first of equal ones counts";
+
 /** Networks small enough for a Hessian by brute force, each with one feature that the others do not have. */
 export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
   "dense, three layers"() {
@@ -80,7 +83,9 @@ export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
   },
   "average pool with pads that count, or do not, and ceil_mode"() {
     const s = new Sketch(22, [2, 6, 6]);
-    const a = s.op("Relu", [s.op("Conv", ["x", s.rows("a", [2, 2, 3, 3]), s.random("a.bias", [2])], { pads: [1, 1, 1, 1] })]);
+    const a = s.op("Relu", [
+      s.op("Conv", ["x", s.rows("a", [2, 2, 3, 3]), s.random("a.bias", [2])], { pads: [1, 1, 1, 1] }),
+    ]);
     const window = { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 0, 0] };
     const counted = s.op("AveragePool", [a], { ...window, count_include_pad: 1 });
     const apart = s.op("AveragePool", [a], { ...window, ceil_mode: 1 });
@@ -89,7 +94,9 @@ export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
   },
   "max pool of windows side by side, and a remainder"() {
     const s = new Sketch(23, [1, 7, 6]);
-    const a = s.op("Relu", [s.op("Conv", ["x", s.rows("a", [2, 1, 2, 2]), s.random("a.bias", [2])], { pads: [0, 0, 1, 1] })]);
+    const a = s.op("Relu", [
+      s.op("Conv", ["x", s.rows("a", [2, 1, 2, 2]), s.random("a.bias", [2])], { pads: [0, 0, 1, 1] }),
+    ]);
     const b = s.op("MaxPool", [a], { kernel_shape: [2, 2], strides: [2, 2] });
     return s.done(s.op("Gemm", [s.op("Flatten", [b]), s.rows("c", [3, 18])], { transB: 1 }), N);
   },
@@ -99,14 +106,23 @@ export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
     const b = s.op("MaxPool", [a], { kernel_shape: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] });
     return s.done(s.op("Gemm", [s.op("Flatten", [b]), s.rows("c", [3, 32])], { transB: 1 }), N);
   },
-  "max pool with ties: the first of equal ones counts"() {
+  "max pool along one axis and along three"() {
+    const s = new Sketch(33, [1, 2, 4, 4]);
+    const a = s.op("Conv", ["x", s.rows("a", [2, 1, 1, 2, 2])]);
+    const b = s.op("MaxPool", [a], { kernel_shape: [2, 2, 2], strides: [1, 1, 1] });
+    const long = s.op("Reshape", [a, s.integers(-1, 2, 18)]);
+    const c = s.op("MaxPool", [long], { kernel_shape: [3], strides: [4], dilations: [2], ceil_mode: 1 });
+    const both = s.op("Concat", [s.op("Flatten", [b]), s.op("Flatten", [c])], { axis: 1 });
+    return s.done(s.op("Gemm", [both, s.rows("c", [3, 18])], { transB: 1 }), N);
+  },
+  [TIED]() {
     const s = new Sketch(25, [2, 4, 4]);
-    // Half of the channels are constant, so that every window of theirs is a tie.
-    const a = s.op("Conv", ["x", s.rows("a", [3, 2, 1, 1])]);
-    const tied = s.op("MaxPool", [a], { kernel_shape: [2, 2], strides: [2, 2] });
+    // Small whole numbers, whose sums and differences tie though the features behind them differ.
+    const a = s.op("Conv", ["x", s.rows("a", [3, 2, 1, 1], 1, [1, 1, 1, -1, 2, 1])]);
+    const tiled = s.op("MaxPool", [a], { kernel_shape: [2, 2], strides: [2, 2] });
     const across = s.op("MaxPool", [a], { kernel_shape: [2, 2], strides: [1, 1] });
-    const both = s.op("Concat", [s.op("Flatten", [tied]), s.op("Flatten", [across])], { axis: 1 });
-    const x = Array.from({ length: N * 32 }, (_, index) => (index % 32 < 16 ? 1 : Math.floor(index / 2) % 3));
+    const both = s.op("Concat", [s.op("Flatten", [tiled]), s.op("Flatten", [across])], { axis: 1 });
+    const x = Array.from({ length: N * 32 }, (_, index) => (index * index + (index % 5)) % 3);
     return s.done(s.op("Gemm", [both, s.rows("c", [3, 39])], { transB: 1 }), N, x);
   },
   "batch normalization kept as a node"() {
@@ -144,7 +160,9 @@ export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
   },
   "Transpose, Reshape, Flatten, Squeeze and Unsqueeze"() {
     const s = new Sketch(29, [2, 3, 4]);
-    const turned = s.op("Transpose", [s.op("Relu", [s.op("MatMul", ["x", s.columns("a", 4, 3)])])], { perm: [0, 3, 1, 2] });
+    const turned = s.op("Transpose", [s.op("Relu", [s.op("MatMul", ["x", s.columns("a", 4, 3)])])], {
+      perm: [0, 3, 1, 2],
+    });
     const grown = s.op("Unsqueeze", [turned, s.integers(1, -1)]);
     const folded = s.op("Reshape", [s.op("Squeeze", [grown, s.integers(-1, 1)]), s.integers(0, 3, -1)]);
     const b = s.op("Relu", [s.op("MatMul", [folded, s.columns("b", 6, 2)])]);
@@ -168,5 +186,38 @@ export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
     const narrow = s.op("Relu", [s.op("Conv", ["x", w], { strides: [2, 2] })]);
     const both = s.op("Concat", [s.op("Flatten", [wide]), s.op("Flatten", [narrow])], { axis: 1 });
     return s.done(s.op("Gemm", [both, s.rows("c", [3, 40])], { transB: 1 }), N);
+  },
+  "a product with a vector, which loses an axis"() {
+    const s = new Sketch(34, [5, 4]);
+    const a = s.op("Relu", [s.op("MatMul", ["x", s.columns("a", 4, 3)])]);
+    const b = s.op("MatMul", [a, s.random("v", [3], 1)]);
+    return s.done(s.op("Gemm", [b, s.rows("c", [3, 5])], { transB: 1 }), N);
+  },
+  "padding by less than nothing, which cuts"() {
+    const s = new Sketch(35, [2, 4]);
+    const a = s.op("Relu", [s.op("MatMul", ["x", s.columns("a", 4, 5)])]);
+    const b = s.op("Flatten", [s.op("Pad", [a, s.integers(0, 0, -1, 0, 1, -1)])]);
+    return s.done(s.op("Gemm", [b, s.rows("c", [3, 9])], { transB: 1 }), N);
+  },
+  "one output that a constant spreads over three"() {
+    const s = new Sketch(36, [4]);
+    const a = s.op("Relu", [s.op("Gemm", ["x", s.rows("a", [5, 4])], { transB: 1 })]);
+    const b = s.op("Gemm", [a, s.rows("b", [1, 5])], { transB: 1 });
+    return s.done(s.op("Mul", [s.op("Add", [b, s.random("c", [3])]), s.random("d", [3], 1)]), N);
+  },
+  "W on the left of features with an axis more"() {
+    const s = new Sketch(37, [2, 4, 3]);
+    const a = s.op("Relu", [s.op("MatMul", [s.rows("a", [5, 4]), "x"])]);
+    return s.done(s.op("Gemm", [s.op("Flatten", [a]), s.rows("c", [3, 30])], { transB: 1 }), N);
+  },
+  "one weight for two inputs, one of which ends in another output"() {
+    const s = new Sketch(38, [2, 4]);
+    const w = s.rows("a", [3, 4]);
+    const part = (index: number) => {
+      const cut = s.op("Slice", ["x", s.integers(index), s.integers(index + 1), s.integers(1)]);
+      return s.op("Relu", [s.op("Gemm", [s.op("Flatten", [cut]), w], { transB: 1 })]);
+    };
+    const [used] = [part(0), part(1)];
+    return s.done(s.op("Gemm", [used, s.rows("c", [3, 3])], { transB: 1 }), N);
   },
 };

@@ -68,7 +68,8 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
   const [use] = layer.uses;
   if (!use || layer.uses.length > 1 || layer.positions !== 1 || use.kind !== "dense") return false;
   const made = producers(b.nodes);
-  const dims = b.dims(outputs);
+  const dims = b.typeIfKnown(outputs)?.dims;
+  if (dims?.length !== 2) return false;
   let value = outputs;
   while (value !== use.preactivation) {
     const node = made.get(value);
@@ -84,5 +85,5 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
     } else return false;
   }
   // One output that a constant spreads over several is not z itself.
-  return dims.length === 2 && count(dims) === count(b.dims(use.preactivation));
+  return count(dims) === count(b.typeIfKnown(use.preactivation)?.dims ?? []);
 }

@@ -1,7 +1,7 @@
 import { UnsupportedOperatorError } from "../errors.ts";
 import type { Builder } from "../graph/builder.ts";
 import type { Node, ValueId } from "../graph/graph.ts";
-import { describe } from "../graph/graph.ts";
+import { describe, reads } from "../graph/graph.ts";
 import { add } from "../graph/operators.ts";
 import { ruleOf, rules } from "./rules/table.ts";
 
@@ -47,13 +47,15 @@ export function pullBack(
   );
 }
 
-/** The values that depend on any of the sources, the sources themselves among them. */
+/**
+ * The values that vary with any of the sources, the sources themselves among them. What depends on them through comparisons or
+ * rounding alone does not vary.
+ */
 export function dependents(nodes: readonly Node[], sources: ReadonlySet<ValueId>): Set<ValueId> {
   const varying = new Set(sources);
   for (const node of nodes) {
-    if (node.inputs.some((input) => varying.has(input)) || node.captures?.some((value) => varying.has(value))) {
-      for (const output of node.outputs) varying.add(output);
-    }
+    if (!reads(node).some((input) => varying.has(input)) || ruleOf(node)?.linearity === "constant") continue;
+    for (const output of node.outputs) if (output !== "") varying.add(output);
   }
   return varying;
 }

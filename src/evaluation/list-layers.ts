@@ -62,6 +62,18 @@ function methodOf(above: Above): Pick<ListedLayer, "method" | "reason"> {
         method: null,
         reason: `smooth operator ${above.op} of node ${above.node} above; --curvature gauss-newton can be had`,
       };
+    case "reused":
+      return {
+        method: null,
+        reason: `node ${above.node} applies the same weight again above; --curvature gauss-newton can be had`,
+      };
+    case "mixed-samples":
+      return {
+        method: null,
+        reason: above.dims
+          ? `value ${above.value} does not have the samples as its first axis`
+          : `the shape of ${above.value} is unknown`,
+      };
     case "unsupported":
       return { method: null, reason: `no derivative rule for operator ${above.op} of node ${above.node} above` };
     case "disconnected":

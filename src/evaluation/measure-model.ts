@@ -10,7 +10,7 @@ import { version } from "../version.ts";
 import { bindInputs } from "./binding.ts";
 import { columnCost } from "./cost.ts";
 import type { MeasureOptions } from "./options.ts";
-import { CORRECT_OUTPUT, LOSS_OUTPUT, buildPass, planRows, type PlannedRow } from "./plan.ts";
+import { CORRECT_OUTPUT, LOSS_OUTPUT, buildPass, planRows, type PlannedRow, type RefusedLayer } from "./plan.ts";
 import { chooseLayers, chooseLoss, prepare, type Prepared } from "./prepare.ts";
 import type { LayerRow, PerSample, Result, ResultRow } from "./result.ts";
 import { runPass, type Totals } from "./run.ts";
@@ -66,7 +66,7 @@ export async function measureModel(
   const loss = chooseLoss(data, labels, options.loss);
   const measures = measuresNamed(options.measures ?? defaultMeasures);
 
-  const plan = (prepared: Prepared) => {
+  const plan = (prepared: Prepared, before?: readonly RefusedLayer[]) => {
     const layers = chooseLayers(prepared, options.layers ?? "all");
     const classes = checkOutputs(prepared, loss.name);
     const throughColumns = layers.filter((layer) => prepared.above(layer).kind !== "logits");
@@ -80,18 +80,18 @@ export async function measureModel(
       exactCost:
         throughColumns.length === 0 ? 1 : columnCost(prepared.layers, throughColumns, loss.columnCount(classes)),
     };
-    return { layers, classes, ...planRows(layers, measures, task) };
+    return { layers, classes, ...planRows(layers, measures, task, before) };
   };
 
   // Once to see what the methods are, once at the batch size that suits them.
-  const sketch = plan(prepare(subject.graph, binding, 1, options.output));
+  const sketch = plan(prepare(subject.graph, binding, 1, options.output, loss));
   const chunk = columnChunk(loss.columnCount(sketch.classes));
   const batch = Math.min(
     indices.length,
     options.batch ?? batchFor(sketch.rows, loss.estimatedCount(sketch.classes), chunk),
   );
-  const prepared = prepare(subject.graph, binding, batch, options.output);
-  const { layers, rows, refused } = plan(prepared);
+  const prepared = prepare(subject.graph, binding, batch, options.output, loss);
+  const { layers, rows, refused } = plan(prepared, sketch.refused);
   const outputs = prepared.b.dims(prepared.outputs.value);
   const labelType = loss.classification ? ("int64" as const) : ("float32" as const);
   const labelDims = loss.classification ? [batch] : outputs;
@@ -182,13 +182,24 @@ function batchFor(rows: readonly PlannedRow[], estimated: number, chunk: number)
   return Math.max(1, Math.min(LARGEST_COLUMN_BATCH, Math.floor(LARGEST_FOLDED_BATCH / columns)));
 }
 
-function checkOutputs({ b, outputs }: Prepared, loss: string): number {
-  const dims = b.typeIfKnown(outputs.value)?.dims;
-  if (!dims)
+function checkOutputs({ b, batch, outputs }: Prepared, loss: string): number {
+  const type = b.typeIfKnown(outputs.value);
+  if (!type)
     throw new ModelError(`output ${outputs.output}: its shape is unknown, as an operator before it has no shape rule`);
+  const { dims } = type;
+  if (type.type !== "float32") {
+    throw new ModelError(
+      `output ${outputs.output}: expected float32, the model gives ${type.type}; export it in float32`,
+    );
+  }
   if (dims.length !== 2) {
     throw new ModelError(
       `output ${outputs.output}: loss ${loss} needs outputs of shape [samples, outputs], the model gives [${dims.join(", ")}]; choose another with --output`,
+    );
+  }
+  if (dims[0] !== batch) {
+    throw new ModelError(
+      `output ${outputs.output}: expected the samples as its first axis, the model gives [${dims.join(", ")}] for ${batch} samples; choose another with --output`,
     );
   }
   return dims[1] as number;

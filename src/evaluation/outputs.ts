@@ -12,12 +12,13 @@ export interface Outputs {
 }
 
 /**
- * The raw outputs: the chosen output, or the input of a trailing Softmax, LogSoftmax or Sigmoid, which the loss
- * contains itself.
+ * The raw outputs: the chosen output, or the input of a trailing Softmax, LogSoftmax or Sigmoid, where the loss
+ * contains it itself.
  *
+ * @param contained whether the loss is one of raw scores; a squared error is one of what the model gives
  * @throws UsageError for an output that does not exist
  */
-export function rawOutputs(b: Builder, graph: Graph, chosen: string | undefined): Outputs {
+export function rawOutputs(b: Builder, graph: Graph, chosen: string | undefined, contained: boolean): Outputs {
   const names = graph.outputs.map((output) => output.name);
   const output = chosen ?? names[0] ?? "";
   if (!names.includes(output)) {
@@ -25,7 +26,7 @@ export function rawOutputs(b: Builder, graph: Graph, chosen: string | undefined)
   }
   const made = producers(b.nodes);
   let value = output;
-  for (let node = made.get(value); node; node = made.get(value)) {
+  for (let node = made.get(value); node && contained; node = made.get(value)) {
     const input = node.inputs[0] as ValueId;
     if (isActivation(node)) return { value: unwrapped(b, made, input), output, activation: node.op as "Softmax" };
     if (!keepsElements(b, node)) break;

@@ -16,6 +16,7 @@ export interface PlannedRow {
 /** A layer that a measure cannot be had for. */
 export interface RefusedLayer {
   readonly layer: Layer;
+  readonly measure: Measure;
   readonly reason: string;
 }
 
@@ -29,25 +30,32 @@ export interface Pass {
   readonly estimated: boolean;
 }
 
-export const LOSS_OUTPUT = "loss";
-export const CORRECT_OUTPUT = "correct";
+/** Names that no model has. */
+export const LOSS_OUTPUT = "flatness/loss";
+export const CORRECT_OUTPUT = "flatness/correct";
 
-/** Measures × layers, each with its plan or the reason why there is none. */
+/**
+ * Measures × layers, each with its plan or the reason why there is none.
+ *
+ * @param before what was refused at another batch size: an axis as long as the batch is not yet the batch
+ */
 export function planRows(
   layers: readonly Layer[],
   measures: readonly Measure[],
   task: Task,
+  before: readonly RefusedLayer[] = [],
 ): { rows: PlannedRow[]; refused: RefusedLayer[] } {
   const rows: PlannedRow[] = [];
-  const refused = new Map<Layer, string>();
+  const refused: RefusedLayer[] = [];
   for (const layer of layers) {
     for (const measure of measures) {
-      const plan = measure.plan(layer, task);
-      if (plan.kind === "refusal") refused.set(layer, plan.reason);
+      const earlier = before.find((entry) => entry.layer.name === layer.name && entry.measure === measure);
+      const plan = earlier ? ({ kind: "refusal", reason: earlier.reason } as const) : measure.plan(layer, task);
+      if (plan.kind === "refusal") refused.push({ layer, measure, reason: plan.reason });
       else rows.push({ layer, measure, plan });
     }
   }
-  return { rows, refused: [...refused].map(([layer, reason]) => ({ layer, reason })) };
+  return { rows, refused };
 }
 
 /** Builds the one graph for all per-sample rows, the loss and the accuracy. */

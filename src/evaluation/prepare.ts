@@ -20,19 +20,30 @@ export interface Prepared {
   above(layer: Layer): Above;
 }
 
-export function prepare(graph: Graph, binding: Binding, batch: number, output: string | undefined): Prepared {
-  return prepareTypes(graph, binding.types(batch), batch, output);
+export function prepare(
+  graph: Graph,
+  binding: Binding,
+  batch: number,
+  output: string | undefined,
+  loss: Loss,
+): Prepared {
+  return prepareTypes(graph, binding.types(batch), batch, output, loss.classification);
 }
 
-/** The same where the types of the inputs are known without data. */
+/**
+ * The same where the types of the inputs are known without data.
+ *
+ * @param scores whether the loss is one of raw scores
+ */
 export function prepareTypes(
   graph: Graph,
   inputs: ReadonlyMap<ValueId, ValueType>,
   batch: number,
   output: string | undefined,
+  scores = true,
 ): Prepared {
   const { builder: b, rewritten } = instantiate(graph, inputs);
-  const outputs = rawOutputs(b, graph, output);
+  const outputs = rawOutputs(b, graph, output, scores);
   const kinds = new Map<Layer, Above>();
   return {
     b,

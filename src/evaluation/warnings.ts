@@ -43,11 +43,16 @@ export function warningsOf({ prepared, rows, n, regression }: Observed): Warning
   for (const { layer, plan } of rows) {
     if (plan.kind !== "per-sample" || plan.curvature !== "gauss-newton") continue;
     const above = prepared.above(layer);
-    if (above.kind !== "smooth" || warnings.some((known) => known.layer === layer.name)) continue;
+    if (above.kind !== "smooth" && above.kind !== "reused") continue;
+    if (warnings.some((known) => known.layer === layer.name)) continue;
+    const why =
+      above.kind === "smooth"
+        ? `operator ${above.op} above the layer is smooth`
+        : `node ${above.node} applies the same weight again`;
     warnings.push({
       code: "gauss-newton-is-not-hessian",
       layer: layer.name,
-      text: `the Gauss-Newton matrix was measured; operator ${above.op} above the layer is smooth, so that the Hessian of the definition differs`,
+      text: `the Gauss-Newton matrix was measured; ${why}, so that the Hessian of the definition differs`,
     });
   }
   return warnings;

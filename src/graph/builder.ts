@@ -133,13 +133,14 @@ export class Builder {
   /** Gives an operator of the graph one more output, such as MaxPool's indices, instead of running it again. */
   widen(node: Node): ValueId {
     const known = this.producerOf(node.outputs[0] as ValueId) as Node;
-    if (known.outputs.length > 1) return known.outputs[1] as ValueId;
+    if (known.outputs[1]) return known.outputs[1];
     const added = this.#fresh();
-    const wider: Node = { ...known, outputs: [...known.outputs, added], source: undefined };
-    this.nodes[this.nodes.indexOf(known)] = wider;
-    for (const output of wider.outputs) this.#made.set(output, wider);
+    const [first = "", , ...others] = known.outputs;
+    const wider: Node = { ...known, outputs: [first, added, ...others], source: undefined };
     const type = this.#infer(wider)?.[1];
     if (!type) throw new ModelError(`node ${describe(node)}: has no second output`);
+    this.nodes[this.nodes.indexOf(known)] = wider;
+    for (const output of wider.outputs) this.#made.set(output, wider);
     this.#types.set(added, type);
     return added;
   }
@@ -157,7 +158,7 @@ export class Builder {
     outputs: number,
   ): readonly ValueId[] {
     const written = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)]));
-    const key = JSON.stringify([op, inputs, written, outputs]);
+    const key = JSON.stringify([op, inputs, written, outputs], wholly);
     const known = this.#emitted.get(key);
     if (known) return known;
     const names = Array.from({ length: outputs }, () => this.#fresh());
@@ -174,7 +175,8 @@ export class Builder {
     const infos: ValueInfo[] = [];
     for (const [name, value] of outputs) {
       const { type, dims } = this.type(value);
-      nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
+      if (name !== value)
+        nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
       infos.push({ name, type, dims });
     }
     const needed = new Set(outputs.values());
@@ -240,6 +242,12 @@ function unusedPrefix(graph: Graph): string {
   let prefix = "flatness/";
   while (names.some((name) => name.startsWith(prefix))) prefix = `flatness/${prefix}`;
   return prefix;
+}
+
+/** Writes into a key what JSON leaves out: a tensor's elements, and numbers that are not finite. */
+function wholly(_: string, value: unknown): unknown {
+  if (value instanceof Tensor) return [value.type, value.dims, value.bytes.join()];
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }
 
 function attributeOf(value: AttributeValue): Attribute {

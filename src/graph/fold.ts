@@ -98,7 +98,8 @@ function evaluate(
   const size = count(dims);
   if (node.op === "ConstantOfShape") {
     const value = node.attributes["value"];
-    return new Array<number>(size).fill(value?.kind === "tensor" ? (value.value.numbers()[0] ?? 0) : 0);
+    const filling = value?.kind === "tensor" ? (value.value.numbers()[0] ?? 0) : 0;
+    return Array.from({ length: size }, () => filling);
   }
   if (!first) return undefined;
   if (asTheyAre.has(node.op)) return first.values;

@@ -1,8 +1,9 @@
 import { ModelError } from "../errors.ts";
 import { Builder } from "./builder.ts";
 import type { Graph, Node, ValueId, ValueType } from "./graph.ts";
-import { describe } from "./graph.ts";
-import { Tensor, count } from "./tensor.ts";
+import { describe, int } from "./graph.ts";
+import { expand, slice } from "./operators.ts";
+import { count } from "./tensor.ts";
 
 /** A model at fixed shapes, ready to grow. */
 export interface Instance {
@@ -24,21 +25,25 @@ export function instantiate(
   known: ReadonlyMap<ValueId, ValueType> = new Map(),
 ): Instance {
   const builder = new Builder(graph);
+  const declared = new Map(inputs);
   let batch = 1;
-  let exported: number | undefined;
-  for (const info of graph.inputs) {
-    const type = inputs.get(info.name);
-    if (!type) throw new ModelError(`input ${info.name}: expected an array, got none`);
-    builder.input(info.name, type.type, type.dims);
-    const declared = info.dims?.[0];
-    if (typeof declared === "number" && declared !== type.dims[0]) exported = declared;
-    batch = type.dims[0] ?? 1;
+  let exported = false;
+  for (const { name, dims } of graph.inputs) {
+    const type = inputs.get(name);
+    if (!type) throw new ModelError(`input ${name}: expected an array, got none`);
+    builder.input(name, type.type, type.dims);
+    if (type.dims.length === 0) continue;
+    batch = type.dims[0] as number;
+    const own = dims?.[0];
+    if (typeof own !== "number" || own === batch) continue;
+    declared.set(name, { ...type, dims: type.dims.with(0, own) });
+    exported = true;
   }
   for (const [name, tensor] of graph.constants) builder.constant(tensor, name);
   const rewritten: string[] = [];
-  const change = { builder, batch, exported };
+  const original = exported ? instantiate(graph, declared).builder : undefined;
   for (const node of graph.nodes) {
-    const fitted = fitBatch(node, change);
+    const fitted = original ? fitBatch(node, builder, original) : fitUndeclared(node, builder, batch);
     if (fitted !== node) rewritten.push(describe(node));
     builder.node(fitted);
     for (const output of node.outputs) {
@@ -49,50 +54,72 @@ export function instantiate(
   return { builder, rewritten };
 }
 
-interface Change {
-  readonly builder: Builder;
-  readonly batch: number;
-  /** The static batch size that the file declares, where it is not ours. */
-  readonly exported: number | undefined;
-}
-
-/** The node with the exporter's batch size in its constants replaced by ours. */
-function fitBatch(node: Node, change: Change): Node {
-  if (node.op === "Reshape") return fitReshape(node, change);
-  if (node.op === "Concat") return fitConcat(node, change);
+/** The node with the exporter's batch size in its constants replaced by ours: `original` has the model at the former. */
+function fitBatch(node: Node, builder: Builder, original: Builder): Node {
+  if (node.op === "Reshape") return fitReshape(node, builder, original);
+  if (node.op === "Concat") return fitConcat(node, builder, original);
   return node;
 }
 
-function fitReshape(node: Node, { builder, batch, exported }: Change): Node {
-  const [x = "", shape = ""] = node.inputs;
-  const dims = builder.typeIfKnown(x)?.dims;
-  const target = builder.constantOf(shape);
-  if (!dims || !target || dims[0] !== batch || builder.constantOf(x)) return node;
-  const wanted = Array.from(target.numbers());
-  const sizes = wanted.map((size, axis) => (size === 0 ? (dims[axis] as number) : size));
-  const first = sizes[0];
-  if (first === undefined || first === -1 || first === batch) return node;
-  const hole = sizes.includes(-1);
-  const misfit = !hole && count(sizes) !== count(dims);
-  if (!misfit && !(hole && first === exported)) return node;
-  // Without a hole the leading size takes what the batch needs, be it batch or batch × heads.
-  const fitted = hole ? sizes.with(0, batch) : sizes.with(0, -1);
-  const constant = builder.constant(Tensor.int64(fitted));
-  return { ...node, inputs: [x, constant], source: undefined };
+/** The axis at which a value has the batch, and its sizes there as exported and as they are now. */
+function batchAxis(
+  value: ValueId,
+  builder: Builder,
+  original: Builder,
+): { axis: number; from: number; to: number } | undefined {
+  const now = builder.typeIfKnown(value)?.dims;
+  const then = original.typeIfKnown(value)?.dims;
+  const axis = then?.findIndex((size, index) => size !== now?.[index]) ?? -1;
+  return now && then && axis >= 0 ? { axis, from: then[axis] as number, to: now[axis] as number } : undefined;
 }
 
-/** A class token stored for the exporter's batch size is repeated for ours. */
-function fitConcat(node: Node, { builder, batch, exported }: Change): Node {
-  const types = node.inputs.map((input) => builder.typeIfKnown(input)?.dims);
-  const axis = node.attributes["axis"];
-  const leads = new Set(types.map((dims) => dims?.[0]));
-  if (exported === undefined || batch === exported || leads.size < 2 || types.includes(undefined)) return node;
-  if (axis?.kind !== "int" || axis.value === 0 || !leads.has(batch) || !leads.has(exported)) return node;
+function fitReshape(node: Node, builder: Builder, original: Builder): Node {
+  const [x = "", shape = ""] = node.inputs;
+  const batched = batchAxis(x, builder, original);
+  const target = builder.constantOf(shape)?.bytes.join();
+  // A target that was computed from the batch size is right already.
+  if (!batched || target === undefined || target !== original.constantOf(shape)?.bytes.join()) return node;
+  const made = original.dims(node.outputs[0] as ValueId);
+  const outer = count(original.dims(x).slice(0, batched.axis));
+  const ratio = batched.to / batched.from;
+  // The batch leads what it led before, alone or times heads.
+  const axis = made.findIndex((size, index) => count(made.slice(0, index)) === outer && Number.isInteger(size * ratio));
+  if (axis < 0) return node;
+  const fitted = made.with(axis, (made[axis] as number) * ratio);
+  if (resolved(node, builder, x, shape).join() === fitted.join()) return node;
+  return { ...node, inputs: [x, builder.integers(fitted)], source: undefined };
+}
+
+/** What a Reshape makes as it stands. */
+function resolved(node: Node, builder: Builder, x: ValueId, shape: ValueId): number[] {
+  const dims = builder.dims(x);
+  const target = Array.from(builder.constantOf(shape)?.numbers() ?? []);
+  const sizes = target.map((size, axis) => (size === 0 && !int(node, "allowzero", 0) ? (dims[axis] as number) : size));
+  const rest = count(sizes.filter((size) => size !== -1));
+  return sizes.map((size) => (size === -1 ? count(dims) / rest : size));
+}
+
+/** A class token that is stored for the exporter's batch size, the same for all samples, is repeated for ours. */
+function fitConcat(node: Node, builder: Builder, original: Builder): Node {
+  const batched = node.inputs.map((input) => batchAxis(input, builder, original));
+  const lead = batched.find((one) => one?.axis === 0);
+  const output = original.typeIfKnown(node.outputs[0] as ValueId)?.dims;
+  const axis = int(node, "axis", 0);
+  if (!lead || !output || (axis < 0 ? axis + output.length : axis) === 0 || batched.every(Boolean)) return node;
   const inputs = node.inputs.map((input, index) => {
-    const dims = types[index] ?? [];
-    if (dims[0] !== exported) return input;
-    if (exported !== 1) return input;
-    return builder.add("Expand", [input, builder.integers([batch, ...dims.slice(1)])]);
+    const dims = builder.typeIfKnown(input)?.dims;
+    if (batched[index] || !dims) return input;
+    return expand(builder, slice(builder, input, [0], [0], [1]), dims.with(0, lead.to));
   });
   return { ...node, inputs, source: undefined };
+}
+
+/** Where no batch size is declared, a Reshape that does not fit takes what the batch needs in its leading size. */
+function fitUndeclared(node: Node, builder: Builder, batch: number): Node {
+  const [x = "", shape = ""] = node.inputs;
+  const dims = builder.typeIfKnown(x)?.dims;
+  if (node.op !== "Reshape" || !dims || !builder.constantOf(shape) || (dims[0] as number) % batch !== 0) return node;
+  const sizes = resolved(node, builder, x, shape);
+  if (sizes.length === 0 || count(sizes) === count(dims)) return node;
+  return { ...node, inputs: [x, builder.integers(sizes.with(0, -1))], source: undefined };
 }

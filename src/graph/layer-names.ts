@@ -39,10 +39,13 @@ function pathName(path: string): string | undefined {
 
 /** Makes each name unique: a second `fc` becomes `fc#2`. */
 export function uniqueNames(names: readonly string[]): string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set(names);
+  const seen = new Set<string>();
   return names.map((name) => {
-    const times = (seen.get(name) ?? 0) + 1;
-    seen.set(name, times);
-    return times === 1 ? name : `${name}#${times}`;
+    let unique = name;
+    for (let times = 2; seen.has(unique) || (unique !== name && taken.has(unique)); times++)
+      unique = `${name}#${times}`;
+    seen.add(unique);
+    return unique;
   });
 }

@@ -3,7 +3,7 @@ import type { Node, ValueId } from "./graph.ts";
 import { consumers, int, producers } from "./graph.ts";
 import { layerName, uniqueNames } from "./layer-names.ts";
 import { count } from "./tensor.ts";
-import { weightOf, type Weight } from "./weights.ts";
+import { afterMove, weightOf, type Weight } from "./weights.ts";
 
 /** How a node applies W to its features. */
 export type UseKind =
@@ -56,10 +56,12 @@ interface Found extends Use {
 export function findLayers(builder: Builder): Layer[] {
   const made = producers(builder.nodes);
   const found = builder.nodes.flatMap((node) => find(builder, made, node) ?? []);
-  // Uses of one weight in one orientation are one layer.
+  // Uses of one weight as the same matrix are one layer, however it is written: Gemm with transB, or a Transpose and MatMul.
   const tied = new Map<string, Found[]>();
   for (const use of found) {
-    const key = `${use.root.initializer} ${use.transposed} ${use.kind === "convolution"}`;
+    const { root, d, m, groups, transposed } = use;
+    const moves = transposed ? afterMove(root.moves, [m, d], [1, 0]) : root.moves;
+    const key = JSON.stringify([root.initializer, d, m, groups, moves, use.kind === "convolution"]);
     tied.set(key, [...(tied.get(key) ?? []), use]);
   }
   const groups = [...tied.values()];

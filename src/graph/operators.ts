@@ -38,7 +38,7 @@ export function matMul(b: Builder, x: ValueId, y: ValueId): ValueId {
   return b.add("MatMul", [x, y]);
 }
 
-/** The same elements in other dimensions. A reshape of a reshape reads the first. */
+/** The same elements in other dimensions. */
 export function reshape(b: Builder, x: ValueId, dims: Dims): ValueId {
   const from = b.dims(x);
   if (from.length === dims.length && from.every((size, axis) => size === dims[axis])) return x;
@@ -90,8 +90,9 @@ export function squaredNorm(b: Builder, x: ValueId, kept: number): ValueId {
   );
 }
 
-/** Σ x² over some axes. */
+/** Σ x² over some axes; nothing to sum gives x². */
 export function sumOfSquares(b: Builder, x: ValueId, axes: readonly number[]): ValueId {
+  if (axes.length === 0) return square(b, x);
   return b.add("ReduceSumSquare", [x, b.integers(axes)], { keepdims: 0 });
 }
 

@@ -9,8 +9,16 @@ export interface Weight {
   /** The initializer, or the Constant node's output, at the root. */
   readonly initializer: ValueId;
   readonly dims: Dims;
+  /** Where the elements went since the initializer: equal for the same matrix, however it was written. */
+  readonly moves: readonly Move[];
   /** The elements in C order at `dims`. Costs a copy where a Transpose is seen through. */
   values(): Float32Array | Float64Array;
+}
+
+/** A permutation of axes of these sizes, axes of one element left out. */
+interface Move {
+  readonly dims: Dims;
+  readonly order: readonly number[];
 }
 
 const sameElements = new Set(["Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
@@ -20,7 +28,7 @@ export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, val
   const tensor = builder.constantOf(value);
   if (tensor) {
     if (!tensor.type.includes("float")) return undefined;
-    return { initializer: value, dims: tensor.dims, values: () => floats(tensor) };
+    return { initializer: value, dims: tensor.dims, moves: [], values: () => floats(tensor) };
   }
   const node = made.get(value);
   const type = builder.typeIfKnown(value);
@@ -34,8 +42,21 @@ export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, val
   return {
     initializer: inner.initializer,
     dims: type.dims,
+    moves: afterMove(inner.moves, inner.dims, order),
     values: () => transposed(inner.values(), inner.dims, order),
   };
+}
+
+/** The moves with one more. Two that follow each other are one, and none when the second takes back the first. */
+export function afterMove(moves: readonly Move[], dims: Dims, order: readonly number[]): readonly Move[] {
+  const kept = order.filter((axis) => dims[axis] !== 1);
+  const axes = kept.toSorted((left, right) => left - right);
+  const move = { dims: axes.map((axis) => dims[axis] as number), order: kept.map((axis) => axes.indexOf(axis)) };
+  const last = moves.at(-1);
+  const follows = last && last.order.map((axis) => last.dims[axis]).join() === move.dims.join();
+  const whole = follows ? { dims: last.dims, order: move.order.map((axis) => last.order[axis] as number) } : move;
+  const before = follows ? moves.slice(0, -1) : moves;
+  return whole.order.every((axis, index) => axis === index) ? before : [...before, whole];
 }
 
 function floats(tensor: Tensor): Float32Array | Float64Array {

@@ -24,6 +24,12 @@ export function planCurvature(layer: Layer, task: Task, form: Form, factor = 1):
   switch (above.kind) {
     case "disconnected":
       return refuse("the outputs do not depend on it");
+    case "mixed-samples":
+      return refuse(
+        above.dims
+          ? `value ${above.value} of shape [${above.dims.join(", ")}] does not have the samples as its first axis`
+          : `the shape of ${above.value} is unknown, as an operator before it has no shape rule`,
+      );
     case "unsupported":
       return refuse(`no derivative rule for operator ${above.op} of node ${above.node} above it`);
     case "logits": {
@@ -35,9 +41,14 @@ export function planCurvature(layer: Layer, task: Task, form: Form, factor = 1):
       };
     }
     case "smooth":
+    case "reused":
       if (task.curvature === "hessian") {
+        const why =
+          above.kind === "smooth"
+            ? `operator ${above.op} of node ${above.node} above it is smooth`
+            : `node ${above.node} applies the same weight again to what comes of it`;
         return refuse(
-          `operator ${above.op} of node ${above.node} above it is smooth, so that its Hessian is not the Gauss-Newton matrix; --curvature gauss-newton measures the latter`,
+          `${why}, so that its Hessian is not the Gauss-Newton matrix; --curvature gauss-newton measures the latter`,
         );
       }
   }

@@ -30,7 +30,21 @@ describe("what is left to the runtime", () => {
   const left: readonly [string, Case][] = [
     ["more than eight floats", ["Neg", [vector(9)]]],
     ["a matrix of floats, however small", ["Transpose", [fixed(Tensor.float32([1, 2], [3, 4]))]]],
-    ["more than 4096 integers", ["Neg", [fixed(tensor("int64", [4097], new Array<number>(4097).fill(1)))]]],
+    [
+      "more than 4096 integers",
+      [
+        "Neg",
+        [
+          fixed(
+            tensor(
+              "int64",
+              [4097],
+              Array.from({ length: 4097 }, () => 1),
+            ),
+          ),
+        ],
+      ],
+    ],
     ["a large constant", ["ConstantOfShape", [list(3, 3)]]],
     ["many integers from few", ["Expand", [list(1), list(4097)]]],
     ["half precision", ["Cast", [list(2)], { to: elementTypes.indexOf("float16") }]],

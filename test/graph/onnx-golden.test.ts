@@ -60,7 +60,10 @@ function feedsOf(graph: Graph): ReadonlyMap<string, Tensor> {
   );
 }
 
-async function runBytes(bytes: Uint8Array, feeds: ReadonlyMap<string, Tensor>): Promise<InferenceSession.OnnxValueMapType> {
+async function runBytes(
+  bytes: Uint8Array,
+  feeds: ReadonlyMap<string, Tensor>,
+): Promise<InferenceSession.OnnxValueMapType> {
   const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
   try {
     const tensors = [...feeds].map(([name, { type, data, dims }]) => {

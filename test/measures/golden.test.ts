@@ -123,7 +123,7 @@ describe.each([
   test("the layers below are skipped, with the reason, and their norms are still there", () => {
     const below = measured.result.layers.slice(0, -1);
     expect(below).toHaveLength(truth.layers.length - 1);
-    expect(below[0]?.skipped).toBe(`no derivative rule for operator ${op} of node ${node} (${op}) above it`);
+    expect(below[0]?.skipped).toContain(`operator ${op} of node ${node} (${op}) above it`);
     below.forEach(({ name, skipped }, index) => {
       expect(skipped).toBeDefined();
       expect(measured.result.results.filter(({ layer }) => layer === name).map(({ measure }) => measure)).toEqual([

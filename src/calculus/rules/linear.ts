@@ -1,6 +1,6 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { float, int } from "../../graph/graph.ts";
-import { matMul, scale, swap } from "../../graph/operators.ts";
+import { matMul, reshape, scale, swap } from "../../graph/operators.ts";
 import { broadcastJet, productJet, sumOfJets, type Jet } from "../jets.ts";
 import type { Rule } from "./rule.ts";
 import { bilinear, cotangent, each, linearInEach, pushed, unbroadcast } from "./rule.ts";
@@ -8,12 +8,22 @@ import { bilinear, cotangent, each, linearInEach, pushed, unbroadcast } from "./
 const matMulRule: Rule = {
   linearity: linearInEach,
   vjp: (at) => {
-    const { b, lead } = at;
-    const [x = "", y = ""] = at.node.inputs;
+    const { b, lead, node } = at;
+    const [x = "", y = ""] = node.inputs;
+    const outer = b.dims(cotangent(at)).slice(0, lead);
+    // A vector is a row on the left and a column on the right; the product lacks its axis.
+    const left = b.rank(x) > 1 ? x : reshape(b, x, [1, ...b.dims(x)]);
+    const right = b.rank(y) > 1 ? y : reshape(b, y, [...b.dims(y), 1]);
+    const dims = [...b.dims(node.outputs[0] as ValueId)];
+    if (right !== y) dims.push(1);
+    if (left !== x) dims.splice(-1, 0, 1);
+    const given = reshape(b, cotangent(at), [...outer, ...dims]);
+    const fitted = (value: ValueId, matrix: ValueId, operand: ValueId) =>
+      reshape(b, unbroadcast(b, value, lead, b.dims(matrix)), [...outer, ...b.dims(operand)]);
     return each(
       at,
-      () => unbroadcast(b, matMul(b, cotangent(at), swap(b, y)), lead, b.dims(x)),
-      () => unbroadcast(b, matMul(b, swap(b, x), cotangent(at)), lead, b.dims(y)),
+      () => fitted(matMul(b, given, swap(b, right)), left, x),
+      () => fitted(matMul(b, swap(b, left), given), right, y),
     );
   },
   taylor: (at) => {

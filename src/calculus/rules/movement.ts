@@ -1,31 +1,34 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { int, ints, string } from "../../graph/graph.ts";
-import { concat, pad, reshape, slice, transpose } from "../../graph/operators.ts";
-import { padWidths, sliceRanges } from "../../graph/shapes/movement.ts";
+import { expand, foldLead, reduceSum, reshape, transpose } from "../../graph/operators.ts";
+import type { Dims } from "../../graph/tensor.ts";
+import { lifted } from "../jets.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
-import { cotangent, linear } from "./rule.ts";
+import { cotangent, linear, unbroadcast } from "./rule.ts";
 
-function query(at: Differentiated) {
-  const { b, node } = at;
-  const inputs = node.inputs.map((input) => b.typeIfKnown(input));
-  return { node, inputs, constant: (index: number) => b.constantOf(node.inputs[index] ?? "") };
-}
+// The same elements in another order, or several times.
 
 /** The leading axes of a cotangent. */
-function leading(at: Pullback): readonly number[] {
+function leading(at: Pullback): Dims {
   return at.b.dims(cotangent(at)).slice(0, at.lead);
 }
 
-/** The same elements in other dimensions. */
+function inputDims({ b, node }: Differentiated): Dims {
+  return b.dims(node.inputs[0] as ValueId);
+}
+
+function outputDims({ b, node }: Differentiated): Dims {
+  return b.dims(node.outputs[0] as ValueId);
+}
+
 const reshaped = linear(
-  ({ b, node }, value, lead) =>
-    reshape(b, value, [...b.dims(value).slice(0, lead), ...b.dims(node.outputs[0] as ValueId)]),
-  (at) => reshape(at.b, cotangent(at), [...leading(at), ...at.b.dims(at.node.inputs[0] as ValueId)]),
+  (at, value, lead) => reshape(at.b, value, [...at.b.dims(value).slice(0, lead), ...outputDims(at)]),
+  (at) => reshape(at.b, cotangent(at), [...leading(at), ...inputDims(at)]),
 );
 
-function orderOf({ b, node }: Differentiated): readonly number[] {
-  const rank = b.rank(node.inputs[0] as ValueId);
-  return ints(node, "perm") ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
+function orderOf(at: Differentiated): readonly number[] {
+  const rank = inputDims(at).length;
+  return ints(at.node, "perm") ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis);
 }
 
 /** An order of axes behind `lead` that stay. */
@@ -37,89 +40,73 @@ const transposed = linear(
   (at, value, lead) => transpose(at.b, value, behind(lead, orderOf(at))),
   (at) => {
     const order = orderOf(at);
-    return transpose(
-      at.b,
-      cotangent(at),
-      behind(
-        at.lead,
-        order.map((_, axis) => order.indexOf(axis)),
-      ),
-    );
+    const back = order.map((_, axis) => order.indexOf(axis));
+    return transpose(at.b, cotangent(at), behind(at.lead, back));
   },
 );
 
-/** The axis of a Concat, from the front. */
-function concatAxis({ b, node }: Differentiated): number {
-  const rank = b.rank(node.outputs[0] as ValueId);
-  return (int(node, "axis", 0) + rank) % rank;
+const expanded = linear(
+  (at, value, lead) => {
+    const dims = outputDims(at);
+    if (lead === 0) return expand(at.b, value, dims);
+    return expand(at.b, lifted(at.b, value, dims.length), [...at.b.dims(value).slice(0, lead), ...dims]);
+  },
+  (at) => unbroadcast(at.b, cotangent(at), at.lead, inputDims(at)),
+);
+
+const tiled = linear(
+  (at, value, lead) => {
+    const own = inputDims(at);
+    const repeats = outputDims(at).map((size, axis) => size / (own[axis] || 1));
+    return at.b.add("Tile", [value, at.b.integers([...Array.from({ length: lead }, () => 1), ...repeats])]);
+  },
+  (at) => {
+    const { b, lead } = at;
+    const own = inputDims(at);
+    // Each axis as [copies, size]; the copies are added up.
+    const split = outputDims(at).flatMap((size, axis) => [size / (own[axis] || 1), own[axis] as number]);
+    const copies = own.map((_, axis) => lead + 2 * axis);
+    return reduceSum(b, reshape(b, cotangent(at), [...leading(at), ...split]), copies);
+  },
+);
+
+/** A triangle of the last two axes. */
+const triangle = linear(
+  (at, value) => at.b.add("Trilu", [value, ...at.node.inputs.slice(1)], { upper: int(at.node, "upper", 1) }),
+  (at) => at.b.add("Trilu", [cotangent(at), ...at.node.inputs.slice(1)], { upper: int(at.node, "upper", 1) }),
+);
+
+/** An operator on [N, C, H, W] applied to a value with leading axes. */
+function onImages(at: Differentiated, value: ValueId, lead: number, map: (images: ValueId) => ValueId): ValueId {
+  const result = map(lead > 0 ? foldLead(at.b, value) : value);
+  const dims = at.b.dims(result);
+  const batch = inputDims(at)[0] as number;
+  return reshape(at.b, result, [...at.b.dims(value).slice(0, lead), batch, ...dims.slice(1)]);
 }
 
-const concatenated: Rule = {
-  linearity: "linear",
-  vjp: (at) => {
-    const { b, node, lead } = at;
-    const axis = concatAxis(at);
-    let begin = 0;
-    return node.inputs.map((input, index) => {
-      const start = begin;
-      begin += b.dims(input)[axis] as number;
-      return at.varies(index) ? slice(b, cotangent(at), [lead + axis], [start], [begin]) : undefined;
-    });
-  },
-  taylor: (at) => {
-    const { b, node } = at;
-    const axis = concatAxis(at);
-    const jets = node.inputs.map((_, index) => at.jet(index));
-    const directions = b.dims(jets.find((jet) => jet !== undefined)?.first as ValueId)[0] as number;
-    const zeros = (dims: readonly number[]) => b.add("ConstantOfShape", [b.integers(dims)]);
-    const first = node.inputs.map((input, index) => jets[index]?.first ?? zeros([directions, ...b.dims(input)]));
-    const second = node.inputs.map((input, index) => jets[index]?.second ?? zeros(b.dims(input)));
-    const bent = jets.some((jet) => jet?.second !== undefined);
-    return [{ root: { first: concat(b, first, axis + 1), second: bent ? concat(b, second, axis) : undefined } }];
-  },
-};
-
-/** Padding, and taking it off again; where it was negative, what was cut off is zero. */
-const padded: Rule = {
-  ...linear(
-    (at, value, lead) => padBy(at, value, lead, 1),
-    (at) => padBy(at, cotangent(at), at.lead, -1),
-  ),
-  linearity: ({ node }) => (string(node, "mode", "constant") === "constant" ? "linear" : "unsupported"),
-};
-
-function padBy(at: Differentiated, value: ValueId, lead: number, sign: number): ValueId {
-  const widths = padWidths(query(at));
-  const none = Array.from({ length: lead }, () => 0);
-  const begins = widths.map(({ begin }) => sign * begin);
-  return pad(at.b, value, [...none, ...begins, ...none, ...widths.map(({ end }) => sign * end)]);
-}
-
-const sliced: Rule = {
-  ...linear(
-    (at, value, lead) => {
-      const ranges = sliceRanges(query(at));
-      const axes = ranges.map((_, axis) => lead + axis);
-      const starts = ranges.map(({ begin }) => begin);
-      return slice(
-        at.b,
-        value,
-        axes,
-        starts,
-        ranges.map(({ begin, length }) => begin + length),
-      );
-    },
-    (at) => {
+const depthToSpace = linear(
+  ({ node, ...at }, value, lead) =>
+    onImages({ node, ...at }, value, lead, (images) => at.b.add("DepthToSpace", [images], node.attributes)),
+  (at) =>
+    onImages(at, cotangent(at), at.lead, (images) => {
       const { b, node } = at;
-      const ranges = sliceRanges(query(at));
-      const dims = b.dims(node.inputs[0] as ValueId);
-      const none = leading(at).map(() => 0);
-      const ends = ranges.map(({ begin, length }, axis) => (dims[axis] as number) - begin - length);
-      return pad(b, cotangent(at), [...none, ...ranges.map(({ begin }) => begin), ...none, ...ends]);
-    },
-  ),
-  linearity: (at) => (sliceRanges(query(at)).every(({ step }) => step === 1) ? "linear" : "unsupported"),
-};
+      const blocksize = int(node, "blocksize", 1);
+      const depth = b.add("SpaceToDepth", [images], { blocksize });
+      if (string(node, "mode", "DCR") === "DCR") return depth;
+      // SpaceToDepth puts the place in the block before the channel; here it is behind.
+      const [batch, channels, height, width] = b.dims(depth) as [number, number, number, number];
+      const blocks = reshape(b, depth, [batch, blocksize ** 2, channels / blocksize ** 2, height, width]);
+      return reshape(b, transpose(b, blocks, [0, 2, 1, 3, 4]), [batch, channels, height, width]);
+    }),
+);
+
+const spaceToDepth = linear(
+  (at, value, lead) => onImages(at, value, lead, (images) => at.b.add("SpaceToDepth", [images], at.node.attributes)),
+  (at) =>
+    onImages(at, cotangent(at), at.lead, (images) =>
+      at.b.add("DepthToSpace", [images], { blocksize: int(at.node, "blocksize", 1), mode: "DCR" }),
+    ),
+);
 
 export const movementRules: Readonly<Record<string, Rule>> = {
   Reshape: reshaped,
@@ -127,7 +114,9 @@ export const movementRules: Readonly<Record<string, Rule>> = {
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Transpose: transposed,
-  Concat: concatenated,
-  Pad: padded,
-  Slice: sliced,
+  Expand: expanded,
+  Tile: tiled,
+  Trilu: triangle,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
 };

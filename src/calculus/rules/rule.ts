@@ -154,11 +154,16 @@ export function masked(b: Builder, value: ValueId, mask: ValueId): ValueId {
   const maker = b.producerOf(value);
   const inner = maker?.op === "Reshape" ? b.producerOf(maker.inputs[0] as ValueId) : maker;
   const [given = "", known = ""] = inner?.inputs ?? [];
-  const ours = inner?.op === "Mul" && b.isEmitted(inner.outputs[0] as ValueId);
-  if (!ours || count(b.dims(known)) !== count(b.dims(mask)) || count(b.dims(known)) === count(b.dims(value))) {
-    return mul(b, value, mask);
-  }
-  const both = mul(b, reshape(b, mask, b.dims(known)), known);
+  if (inner?.op !== "Mul" || !b.isEmitted(inner.outputs[0] as ValueId)) return mul(b, value, mask);
+  // The known factor must be a mask too: all axes of the product but the columns'.
+  const whole = b.dims(inner.outputs[0] as ValueId);
+  const own = b.dims(known);
+  const first = own.findIndex((size) => size !== 1);
+  const kept = first < 0 ? [] : own.slice(first);
+  const behind = whole.slice(whole.length - kept.length);
+  const same = kept.length > 0 && kept.every((size, axis) => size === behind[axis]);
+  if (!same || count(kept) !== count(b.dims(mask)) || count(kept) === count(whole)) return mul(b, value, mask);
+  const both = mul(b, reshape(b, mask, own), known);
   return reshape(b, mul(b, given, both), b.dims(value));
 }
 

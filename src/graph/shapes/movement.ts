@@ -67,16 +67,20 @@ const concat: ShapeRule = (query) => {
   return typed(x.type, x.dims.with(axis, total));
 };
 
+/** The lengths that a Split cuts its axis into. */
+export function splitSizes(query: ShapeQuery): number[] {
+  if (query.inputs[1]) return integers(query, 1);
+  const { dims } = input(query, 0);
+  const size = dims[axisOf(query, int(query.node, "axis", 0), dims.length)] as number;
+  const parts = query.node.outputs.length;
+  const chunk = Math.ceil(size / parts);
+  return Array.from({ length: parts }, (_, part) => Math.min(chunk, size - part * chunk));
+}
+
 const split: ShapeRule = (query) => {
   const x = input(query, 0);
   const axis = axisOf(query, int(query.node, "axis", 0), x.dims.length);
-  const size = x.dims[axis] as number;
-  const parts = query.node.outputs.length;
-  const chunk = Math.ceil(size / parts);
-  const sizes = query.inputs[1]
-    ? integers(query, 1)
-    : Array.from({ length: parts }, (_, part) => Math.min(chunk, size - part * chunk));
-  return sizes.map((length) => ({ type: x.type, dims: x.dims.with(axis, length) }));
+  return splitSizes(query).map((length) => ({ type: x.type, dims: x.dims.with(axis, length) }));
 };
 
 /** Begin, step and length of a Slice along every axis of its input. */

@@ -22,14 +22,15 @@ export interface Compared {
 /** Seconds of a plain forward pass over the data by a session of its own, reading and feeding included. */
 export async function forwardSeconds(subject: Subject, data: Dataset, indices: Int32Array): Promise<number> {
   const binding = bindInputs(subject.graph, data);
-  const { builder } = instantiate(subject.graph, binding.types(FORWARD_BATCH));
+  const size = Math.min(FORWARD_BATCH, indices.length);
+  const { builder } = instantiate(subject.graph, binding.types(size));
   const output = subject.graph.outputs[0]?.name as string;
   const session = await nodeRuntime.open(builder.graph(new Map([["outputs", output]])), oneThread);
   const started = performance.now();
   let batch: Batch | undefined;
-  for (let start = 0; start < indices.length; start += FORWARD_BATCH) {
-    batch = await data.read(indices.subarray(start, start + FORWARD_BATCH), binding.arrays, batch);
-    await session.run(binding.feeds(batch, FORWARD_BATCH));
+  for (let start = 0; start < indices.length; start += size) {
+    batch = await data.read(indices.subarray(start, start + size), binding.arrays, batch);
+    await session.run(binding.feeds(batch, size));
   }
   const seconds = (performance.now() - started) / 1000;
   await session.release();

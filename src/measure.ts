@@ -1,5 +1,6 @@
 import { openDataset } from "./data/open.ts";
 import { chosenSamples } from "./data/samples.ts";
+import { measureToAccuracy } from "./evaluation/accuracy.ts";
 import { measureModel, type Measurement } from "./evaluation/measure-model.ts";
 import type { MeasureOptions } from "./evaluation/options.ts";
 import { readModel } from "./graph/files.ts";
@@ -11,6 +12,11 @@ export interface MeasureFileOptions extends MeasureOptions {
   readonly split?: string;
   /** Steps applied to the input, such as `scale=255,pad=2,channels=3`. */
   readonly preprocess?: string;
+  /**
+   * Relative standard error to reach, such as 0.02: as few samples (drawn at random) and probes as reach it are taken. Without
+   * it, all samples.
+   */
+  readonly relativeError?: number;
   /** The first N samples, or an .npy file of indices. Default: all. */
   readonly samples?: number | string;
 }
@@ -27,12 +33,14 @@ export interface MeasureFileOptions extends MeasureOptions {
  * @throws ModelError, DataError, UsageError with one sentence on what was expected, what came and what to do
  */
 export async function measure(model: string, data: string, options: MeasureFileOptions = {}): Promise<Measurement> {
-  const { split, preprocess, samples, ...rest } = options;
+  const { split, preprocess, samples, relativeError, ...rest } = options;
   const subject = readModel(model);
   // Where no input is named x, the data's x still is what goes in.
   const dataset = await openDataset(data, { split, preprocess, labels: options.labels, input: onlyInput(options) });
   const chosen = await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n);
-  return measureModel(subject, { data: dataset, ...chosen }, rest, nodeRuntime);
+  const sampled = { data: dataset, ...chosen };
+  if (relativeError !== undefined) return measureToAccuracy(subject, sampled, rest, relativeError, nodeRuntime);
+  return measureModel(subject, sampled, rest, nodeRuntime);
 }
 
 /** The array that --input names, when it names one. */

@@ -23,6 +23,22 @@ export type Above =
   /** The outputs do not depend on the layer. */
   | { readonly kind: "disconnected" };
 
+/** Why the curvature of a layer cannot be had; undefined where it can. */
+export function obstacle(above: Above): string | undefined {
+  switch (above.kind) {
+    case "disconnected":
+      return "the outputs do not depend on it";
+    case "mixed-samples":
+      return above.dims
+        ? `value ${above.value} of shape [${above.dims.join(", ")}] does not have the samples as its first axis`
+        : `the shape of ${above.value} is unknown, as an operator before it has no shape rule`;
+    case "unsupported":
+      return `no derivative rule for operator ${above.op} of node ${above.node} above it`;
+    default:
+      return undefined;
+  }
+}
+
 /** Classifies the network above a layer, which decides how its Hessian can be had. */
 export function classifyAbove(b: Builder, layer: Layer, outputs: ValueId): Above {
   if (isLast(b, layer, outputs)) return { kind: "logits" };
@@ -63,13 +79,13 @@ function ancestors(nodes: readonly Node[], output: ValueId): Set<ValueId> {
   return needed;
 }
 
-/** Whether the outputs are the layer's own z plus a constant, one position a sample. */
+/** Whether the outputs are the layer's own z plus a constant, one position a term. */
 function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
   const [use] = layer.uses;
-  if (!use || layer.uses.length > 1 || layer.positions !== 1 || use.kind !== "dense") return false;
+  if (!use || layer.uses.length > 1 || use.kind !== "dense") return false;
   const made = producers(b.nodes);
   const dims = b.typeIfKnown(outputs)?.dims;
-  if (dims?.length !== 2) return false;
+  if (dims?.length !== 3) return false;
   let value = outputs;
   while (value !== use.preactivation) {
     const node = made.get(value);
@@ -84,6 +100,6 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
       value = rest[0] as ValueId;
     } else return false;
   }
-  // One output that a constant spreads over several is not z itself.
-  return count(dims) === count(b.typeIfKnown(use.preactivation)?.dims ?? []);
+  // One output that a constant spreads over several is not z itself; each term is one position, its classes the rows of W.
+  return dims[2] === layer.d && count(dims) === count(b.typeIfKnown(use.preactivation)?.dims ?? []);
 }

@@ -13,8 +13,9 @@ import {
   swap,
 } from "../graph/operators.ts";
 import { Tensor } from "../graph/tensor.ts";
+import { gramOf } from "./factor.ts";
 import { ruleOf } from "./rules/table.ts";
-import { columnsAt, columnsSideBySide, featuresAt } from "./positions.ts";
+import { columnsAt, columnsSideBySide, featuresAt, featureWidth } from "./positions.ts";
 
 /**
  * The Gauss-Newton matrix of one layer, per sample: with γ_ct the loss columns pulled back to z_t and
@@ -30,7 +31,9 @@ export interface GaussNewton {
 /**
  * @param pulled the loss's K columns pulled back to every pre-activation, [K, …its dims]
  */
-export function gaussNewton(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>): GaussNewton {
+export function gaussNewton(b: Builder, all: Layer, pulled: ReadonlyMap<ValueId, ValueId>): GaussNewton {
+  // A use that the outputs do not depend on has no columns.
+  const layer = { ...all, uses: all.uses.filter((use) => pulled.has(use.preactivation)) };
   const [use] = layer.uses;
   if (use && layer.uses.length === 1 && layer.positions === 1 && use.kind === "dense")
     return onePosition(b, layer, pulled);
@@ -69,13 +72,12 @@ function onePosition(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, Valu
 
 /** Σ_c U_c U_cᵀ, then its product with W Wᵀ or I: U is d×m, and WᵀU is never formed. */
 function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
-  const { d, m, groups } = layer;
+  const { d, groups } = layer;
   const [count, batch] = b.dims(columns) as [number, number];
   const product = matMul(b, featuresAt(b, layer), columnsSideBySide(b, columns));
-  const stacked = reshape(b, product, [batch, groups, m * count, d / groups]);
+  const stacked = reshape(b, product, [batch, groups, featureWidth(layer) * count, d / groups]);
   return {
-    // In two steps: the runtime adds squares one after another, which over many thousands loses digits.
-    trace: () => sumBeyond(b, sumOfSquares(b, stacked, [3]), 1),
+    trace: () => squaredNorm(b, stacked, 1),
     weighted: () => {
       const gram = matMul(b, swap(b, stacked), stacked);
       return sumBeyond(b, mul(b, gram, weightGram(b, layer)), 1);
@@ -83,23 +85,22 @@ function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
   };
 }
 
-/** W Wᵀ of each group, [G, d/G, d/G], made in float64. */
+/** Up to so many multiplications W Wᵀ is made in float64; above, the runtime makes it when the session opens. */
+const LARGEST_OWN_GRAM = 2e7;
+
+/** W Wᵀ of each group, [G, d/G, d/G]. */
 function weightGram(b: Builder, layer: Layer): ValueId {
   const { d, m, groups } = layer;
   const rows = d / groups;
+  if (d * rows * m > LARGEST_OWN_GRAM) {
+    const blocks = weightBlocks(b, layer);
+    return matMul(b, blocks, swap(b, blocks));
+  }
   const matrix = layer.matrix();
-  const gram = new Float32Array(groups * rows * rows);
+  const gram = new Float32Array(d * rows);
   for (let group = 0; group < groups; group++) {
-    for (let row = 0; row < rows; row++) {
-      for (let other = 0; other <= row; other++) {
-        const [left, right] = [(group * rows + row) * m, (group * rows + other) * m];
-        let sum = 0;
-        for (let column = 0; column < m; column++)
-          sum += (matrix[left + column] as number) * (matrix[right + column] as number);
-        gram[(group * rows + row) * rows + other] = sum;
-        gram[(group * rows + other) * rows + row] = sum;
-      }
-    }
+    const block = matrix.subarray(group * rows * m, (group + 1) * rows * m);
+    gram.set(gramOf(block, rows, m), group * rows * rows);
   }
   return b.constant(Tensor.float32([groups, rows, rows], gram));
 }
@@ -108,10 +109,20 @@ function weightGram(b: Builder, layer: Layer): ValueId {
 function ghost(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
   const features = featuresAt(b, layer);
   const likeness = matMul(b, swap(b, features), features);
-  const form = (values: ValueId) => sumOfColumns(b, mul(b, matMul(b, swap(b, values), values), likeness));
+  const form = (left: ValueId, right: ValueId) => {
+    const [, , , rows, positions] = b.dims(left) as [number, number, number, number, number];
+    // The smaller of rows × T and T × T is what is multiplied element by element.
+    if (rows < positions) return sumOfColumns(b, mul(b, matMul(b, left, likeness), right));
+    return sumOfColumns(b, mul(b, matMul(b, swap(b, left), right), likeness));
+  };
   return {
-    trace: () => form(columns),
-    weighted: () => form(matMul(b, swap(b, weightBlocks(b, layer)), columns)),
+    trace: () => form(columns, columns),
+    // Through W where that is the smaller product, else through W Wᵀ.
+    weighted: () => {
+      if (layer.m > layer.d / layer.groups) return form(columns, matMul(b, weightGram(b, layer), columns));
+      const through = matMul(b, swap(b, weightBlocks(b, layer)), columns);
+      return form(through, through);
+    },
   };
 }
 
@@ -125,8 +136,8 @@ function ghostIsCheaper(b: Builder, layer: Layer, columns: ValueId): boolean {
   const dims = b.dims(columns);
   const [count, positions] = [dims[0] as number, dims[4] as number];
   const d = layer.d / layer.groups;
-  const { m } = layer;
+  const m = featureWidth(layer);
   const byOuter = count * (positions * d * m + d * d * m);
-  const byGhost = count * (positions * d * m + positions ** 2 * (m + d)) + positions ** 2 * m;
+  const byGhost = count * (positions * d * Math.min(layer.m, d) + 2 * positions ** 2 * d) + positions ** 2 * m;
   return byGhost < byOuter;
 }

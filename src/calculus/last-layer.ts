@@ -1,18 +1,21 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
-import { mul, reshape, scale, squaredNorm } from "../graph/operators.ts";
-import type { Loss, RowDistances } from "../losses/loss.ts";
+import { mul, reduceSum, reshape, scale, squaredNorm } from "../graph/operators.ts";
+import type { RowDistances } from "../losses/loss.ts";
+import type { Scored } from "./hessian-form.ts";
 
 /**
- * The last layer's Hessian in closed form, where the outputs are Wφ + constant: ‖φ_i‖² Tr(Vᵀ G_i V) with G_i the loss's
- * Hessian in the outputs; V = W gives relative flatness, V = I the trace. [B]. No derivative rule is needed.
+ * The last layer's Hessian in closed form, where the scores are Wφ + constant, one position a term:
+ * Σ_t ‖φ_it‖² Tr(Vᵀ G_it V) with G the loss's Hessian in the scores; V = W gives relative flatness, V = I the trace. [B]. No derivative
+ * rule is needed.
  */
-export function lastLayerForm(b: Builder, layer: Layer, loss: Loss, outputs: ValueId, rows: RowDistances): ValueId {
+export function lastLayerForm(b: Builder, layer: Layer, { loss, scores, labels }: Scored, rows: RowDistances): ValueId {
   const [use] = layer.uses as [(typeof layer.uses)[number]];
-  const features = reshape(b, use.features, [b.dims(use.features)[0] as number, layer.m]);
-  const normSquared = scale(b, squaredNorm(b, features, 1), use.scale ** 2);
-  return mul(b, normSquared, loss.quadraticForm(b, outputs, rows));
+  const [batch, terms] = b.dims(scores) as [number, number];
+  const features = reshape(b, use.features, [batch, terms, layer.m]);
+  const lengths = scale(b, squaredNorm(b, features, 2), use.scale ** 2);
+  return reduceSum(b, mul(b, lengths, loss.quadraticForm(b, scores, labels, rows)), [1]);
 }
 
 /** The rows of W. */
@@ -23,7 +26,13 @@ export function weightRows(layer: Layer): RowDistances {
   return {
     rows: d,
     matrix: { width: m, values },
-    squaredNorm: () => values.reduce((sum, value) => sum + value * value, 0),
+    norms() {
+      return Float32Array.from({ length: d }, (_, row) => {
+        let sum = 0;
+        for (let column = 0; column < m; column++) sum += (matrix[row * m + column] as number) ** 2;
+        return sum;
+      });
+    },
     distances() {
       const table = new Float32Array(d * d);
       for (let row = 0; row < d; row++) {
@@ -44,7 +53,7 @@ export function weightRows(layer: Layer): RowDistances {
 export function unitRows(rows: number): RowDistances {
   return {
     rows,
-    squaredNorm: () => rows,
+    norms: () => new Float32Array(rows).fill(1),
     distances: () => Float32Array.from({ length: rows * rows }, (_, index) => (index % (rows + 1) === 0 ? 0 : 2)),
   };
 }

@@ -1,10 +1,10 @@
 import type { Builder } from "../graph/builder.ts";
 import { fromNumbers } from "../graph/fold.ts";
 import type { Node, ValueId } from "../graph/graph.ts";
-import { int } from "../graph/graph.ts";
+import { int, ints, string } from "../graph/graph.ts";
 import { concat, pad, reshape, slice, transpose } from "../graph/operators.ts";
 import { convolutionWindow, type Window } from "../graph/shapes/linear.ts";
-import { count } from "../graph/tensor.ts";
+import { count, type Dims } from "../graph/tensor.ts";
 
 /** Sliding-window attributes of a convolution with every default written out. */
 export function windowOf(b: Builder, node: Node): Window {
@@ -13,20 +13,83 @@ export function windowOf(b: Builder, node: Node): Window {
   return convolutionWindow({ node, inputs: types, constant: () => undefined }, kernel);
 }
 
-/**
- * The patches that a convolution's kernel meets, [B, G, channels · kernel, T]. The last axis is taken by slices, the others by
- * gathering whole rows: each element is copied about once.
- */
+/** What a sliding window reads from a padded input. */
+interface Sliding {
+  readonly kernel: Dims;
+  readonly strides: Dims;
+  readonly dilations: Dims;
+  readonly output: Dims;
+  readonly groups: number;
+}
+
+/** The patches that a convolution's kernel meets, [B, G, features of one group, T]. */
 export function patches(b: Builder, node: Node): ValueId {
   const [x = ""] = node.inputs;
-  const groups = int(node, "group", 1);
   const { kernel, strides, dilations, pads } = windowOf(b, node);
-  const [batch, channels] = b.dims(x) as [number, number];
   const rank = kernel.length;
-  const output = b.dims(node.outputs[0] as ValueId).slice(2);
   const padded = pad(b, x, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)]);
+  const output = b.dims(node.outputs[0] as ValueId).slice(2);
+  return slidingPatches(b, padded, { kernel, strides, dilations, output, groups: int(node, "group", 1) });
+}
+
+/**
+ * What a transposed convolution adds up at each output position: the patches of its input with zeros between the elements. Like
+ * {@link patches}; the kernel's places come in reverse.
+ */
+export function transposedPatches(b: Builder, node: Node): ValueId {
+  const [x = "", w = ""] = node.inputs;
+  const kernel = b.dims(w).slice(2);
+  const rank = kernel.length;
+  const ones = kernel.map(() => 1);
+  const strides = ints(node, "strides") ?? ones;
+  const dilations = ints(node, "dilations") ?? ones;
+  const output = b.dims(node.outputs[0] as ValueId).slice(2);
+  const at = (list: Dims, axis: number) => list[axis] as number;
+  const begins = transposedPads(b, node, kernel, strides, dilations, output);
+  let value = x;
+  for (let axis = 0; axis < rank; axis++) value = spaced(b, value, axis + 2, at(strides, axis));
+  const lengths = b.dims(value).slice(2);
+  const left = kernel.map((size, axis) => (size - 1) * at(dilations, axis) - at(begins, axis));
+  const right = kernel.map(
+    (size, axis) => at(output, axis) + (size - 1) * at(dilations, axis) - at(left, axis) - at(lengths, axis),
+  );
+  const padded = pad(b, value, [0, 0, ...left, 0, 0, ...right]);
+  return slidingPatches(b, padded, { kernel, strides: ones, dilations, output, groups: int(node, "group", 1) });
+}
+
+/** Begin pads of a transposed convolution, as the specification derives them from what is given. */
+function transposedPads(b: Builder, node: Node, kernel: Dims, strides: Dims, dilations: Dims, output: Dims): number[] {
+  const mode = string(node, "auto_pad", "NOTSET");
+  const given = ints(node, "pads");
+  if (mode === "NOTSET" && !ints(node, "output_shape")) return kernel.map((_, axis) => given?.[axis] ?? 0);
+  const extra = ints(node, "output_padding");
+  const input = b.dims(node.inputs[0] as ValueId).slice(2);
+  return kernel.map((size, axis) => {
+    const at = (list: Dims) => list[axis] as number;
+    const total = at(strides) * (at(input) - 1) + (extra?.[axis] ?? 0) + (size - 1) * at(dilations) + 1 - at(output);
+    return mode === "SAME_UPPER" ? Math.floor(total / 2) : total - Math.floor(total / 2);
+  });
+}
+
+/** A value with stride − 1 zeros between its elements along an axis. */
+function spaced(b: Builder, value: ValueId, axis: number, stride: number): ValueId {
+  if (stride === 1) return value;
+  const dims = b.dims(value);
+  const size = dims[axis] as number;
+  const column = reshape(b, value, [...dims.slice(0, axis + 1), 1, ...dims.slice(axis + 1)]);
+  const none = b.dims(column).map(() => 0);
+  const widened = pad(b, column, [...none, ...none.with(axis + 1, stride - 1)]);
+  return slice(b, reshape(b, widened, dims.with(axis, size * stride)), [axis], [0], [(size - 1) * stride + 1]);
+}
+
+/**
+ * Windows of a padded input, [B, G, channels · kernel, T]. The last axis is taken by slices, the others by gathering whole rows:
+ * each element is copied about once.
+ */
+function slidingPatches(b: Builder, padded: ValueId, { kernel, strides, dilations, output, groups }: Sliding): ValueId {
+  const [batch, channels] = b.dims(padded) as [number, number];
   const at = (list: readonly number[], axis: number) => list[axis] as number;
-  const last = rank - 1;
+  const last = kernel.length - 1;
   const size = b.dims(padded).slice(2);
   const taps = Array.from({ length: at(kernel, last) }, (_, tap) => {
     const start = tap * at(dilations, last);

@@ -83,6 +83,20 @@ function sameAxis(from: Dims, axis: number, to: Dims, size: number): number | un
 const elementwise = new Set([
   ...["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Where", "Sum", "Mean", "PRelu", "Neg", "Abs", "Exp", "Log"],
   ...["Sqrt", "Reciprocal", "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Erf", "Gelu"],
-  ...["Elu", "Selu", "Celu", "Softplus", "Softsign", "Mish", "Identity", "Dropout", "Cast", "CastLike", "Mod", "Sin", "Cos"],
+  ...[
+    "Elu",
+    "Selu",
+    "Celu",
+    "Softplus",
+    "Softsign",
+    "Mish",
+    "Identity",
+    "Dropout",
+    "Cast",
+    "CastLike",
+    "Mod",
+    "Sin",
+    "Cos",
+  ],
   ...["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "ThresholdedRelu"],
 ]);

@@ -29,12 +29,20 @@ export function layersCommand(): Command {
 
 function layerList({ model, layers: rows }: LayerListing): string {
   const table = new Table({
-    head: ["layer", "d × m", "positions", "groups", "method", "initializer"],
+    head: ["layer", "d × m", "positions", "groups", "method", "cost", "initializer"],
     style: { head: [], border: [], compact: true },
-    colAligns: ["left", "right", "right", "right", "left", "left"],
+    colAligns: ["left", "right", "right", "right", "left", "right", "left"],
   });
-  for (const { name, d, m, positions, groups, method, reason, initializer } of rows) {
-    table.push([name, `${d} × ${m}`, positions ?? "open", groups, method ?? `none: ${reason}`, initializer]);
+  for (const { name, d, m, positions, groups, method, cost, reason, initializer } of rows) {
+    table.push([
+      name,
+      `${d} × ${m}`,
+      positions ?? "open",
+      groups,
+      method ?? `none: ${reason}`,
+      cost === null ? "–" : `${cost < 10 ? cost.toPrecision(2) : Math.round(cost)} passes`,
+      initializer,
+    ]);
   }
   const count = rows.length === 1 ? "1 layer" : `${rows.length} layers`;
   return `${model.file} (opset ${model.opset}): ${count} with weights\n${table.toString()}`;

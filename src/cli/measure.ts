@@ -8,7 +8,7 @@ import { resultCsv } from "../report/csv.ts";
 import { resultHtml } from "../report/html.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
-import { assignment, formatOption, nameList, wholeNumber, type Format } from "./options.ts";
+import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
 import { progress } from "./progress.ts";
 
 interface Flags extends Omit<MeasureFileOptions, "inputs" | "perSample" | "onProgress" | "signal"> {
@@ -49,7 +49,10 @@ export function measureCommand(): Command {
         .default(undefined, "relative-flatness,hessian-trace,squared-weight-norm"),
     )
     .addOption(
-      new Option("--method <method>", "auto is exact unless that would cost more than 32 forward passes")
+      new Option(
+        "--method <method>",
+        "auto is exact unless that costs more than some 32 forward passes or 512 directions",
+      )
         .choices(["auto", "exact", "probes"])
         .default("auto"),
     )
@@ -67,6 +70,13 @@ export function measureCommand(): Command {
         "cross-entropy for integer labels, else squared-error-mean",
       ),
     )
+    .option("--probes <k>", "random directions a sample, where the Hessian is estimated", wholeNumber(1), 4)
+    .option(
+      "--relative-error <e>",
+      "take as few samples and probes as bring the standard error below this share",
+      share,
+    )
+    .option("--ignore-index <n>", "label of tokens or pixels that do not count", integer, -100)
     .option("--seed <n>", "of everything random", wholeNumber(0), 0)
     .option("--batch <n>", "samples at once (default: what is fastest)", wholeNumber(1))
     .option("--threads <n>", "threads of the runtime (default: all cores)", wholeNumber(1))

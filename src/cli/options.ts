@@ -18,6 +18,19 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+export function integer(text: string): number {
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(Number(text)))
+    throw new InvalidArgumentError("expected a whole number.");
+  return Number(text);
+}
+
+/** A number between 0 and 1, such as 0.02. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("expected a number between 0 and 1, such as 0.02.");
+  return value;
+}
+
 /** `a,b,c`; a single `all` (or `last`) stands alone. */
 export function nameList<Special extends string>(...special: Special[]): (text: string) => Special | string[] {
   return (text) => {

@@ -1,6 +1,15 @@
-import type { Above } from "../calculus/above.ts";
+import { classifyAbove, obstacle } from "../calculus/above.ts";
+import { mixesPositions } from "../calculus/position-mixing.ts";
+import type { Builder } from "../graph/builder.ts";
+import { fuse } from "../graph/fusion.ts";
 import type { Graph, ValueId, ValueType } from "../graph/graph.ts";
-import { prepareTypes } from "./prepare.ts";
+import { instantiate } from "../graph/instantiate.ts";
+import { findLayers, type Layer } from "../graph/layers.ts";
+import { reshape } from "../graph/operators.ts";
+import { count } from "../graph/tensor.ts";
+import { directionCount, LARGEST_DIRECTIONS } from "../measures/layer-curvature.ts";
+import { columnCost } from "./cost.ts";
+import { rawOutputs } from "./outputs.ts";
 
 /** What `flatness layers` prints. */
 export interface LayerListing {
@@ -17,8 +26,10 @@ export interface ListedLayer {
   /** null where it depends on the size of the input, which the file leaves open. */
   readonly positions: number | null;
   readonly groups: number;
-  /** How relative flatness can be had: `closed-form`, `gauss-newton`, or null. */
+  /** How relative flatness is had by default: `closed-form`, `gauss-newton`, `taylor-exact`, `taylor-probes`, or null. */
   readonly method: string | null;
+  /** Predicted cost in forward passes, of this layer alone and for cross-entropy; null where there is none. */
+  readonly cost: number | null;
   /** Why it cannot be had. */
   readonly reason?: string;
 }
@@ -30,7 +41,8 @@ export function listModelLayers(
   subject: { readonly graph: Graph; readonly file: string; readonly sha256: string; readonly opset: number },
   output: string | undefined,
 ): LayerListing {
-  const { graph, file, sha256, opset } = subject;
+  const { file, sha256, opset } = subject;
+  const graph = fuse(subject.graph);
   let open = false;
   const types = new Map<ValueId, ValueType>(
     graph.inputs.map((input) => {
@@ -42,41 +54,48 @@ export function listModelLayers(
       return [input.name, { type: input.type ?? "float32", dims: [1, ...rest] }];
     }),
   );
-  const prepared = prepareTypes(graph, types, 1, output);
-  const layers = prepared.layers.map((layer) => {
+  const { builder: b } = instantiate(graph, types);
+  const { scores, columns } = scoresOf(b, rawOutputs(b, graph, output, true).value);
+  const all = findLayers(b);
+  const layers = all.map((layer) => {
     const { name, node, initializer, d, m, groups } = layer;
     const positions = open && layer.positions !== 1 ? null : layer.positions;
-    return { name, node, initializer, d, m, positions, groups, ...methodOf(prepared.above(layer)) };
+    const listed = { name, node, initializer, d, m, positions, groups };
+    return { ...listed, ...methodOf(b, layer, all, scores, columns) };
   });
   return { model: { file, sha256, opset }, layers };
 }
 
-function methodOf(above: Above): Pick<ListedLayer, "method" | "reason"> {
-  switch (above.kind) {
-    case "logits":
-      return { method: "closed-form" };
-    case "piecewise-linear":
-      return { method: "gauss-newton" };
-    case "smooth":
-      return {
-        method: null,
-        reason: `smooth operator ${above.op} of node ${above.node} above; --curvature gauss-newton can be had`,
-      };
-    case "reused":
-      return {
-        method: null,
-        reason: `node ${above.node} applies the same weight again above; --curvature gauss-newton can be had`,
-      };
-    case "mixed-samples":
-      return {
-        method: null,
-        reason: above.dims
-          ? `value ${above.value} does not have the samples as its first axis`
-          : `the shape of ${above.value} is unknown`,
-      };
-    case "unsupported":
-      return { method: null, reason: `no derivative rule for operator ${above.op} of node ${above.node} above` };
-    case "disconnected":
-      return { method: null, reason: "the outputs do not depend on it" };
+/** The output as terms of classes in its last axis, as for class scores; and how many columns such scores have. */
+function scoresOf(b: Builder, output: ValueId): { scores: ValueId; columns: number } {
+  const dims = b.typeIfKnown(output)?.dims;
+  if (!dims || dims.length < 2) return { scores: output, columns: 1 };
+  const classes = dims.at(-1) as number;
+  const terms = count(dims.slice(1, -1));
+  return { scores: reshape(b, output, [1, terms, classes]), columns: terms * Math.max(1, classes - 1) };
+}
+
+/** A sweep's cost in forward passes, as measured: a direction costs less than a pass. */
+const SWEEP_COST = { direction: 0.4, base: 3, probes: 10 };
+
+function methodOf(
+  b: Builder,
+  layer: Layer,
+  all: readonly Layer[],
+  scores: ValueId,
+  columns: number,
+): Pick<ListedLayer, "method" | "cost" | "reason"> {
+  const above = classifyAbove(b, layer, scores);
+  const reason = obstacle(above);
+  if (reason !== undefined) return { method: null, cost: null, reason };
+  if (above.kind === "logits") return { method: "closed-form", cost: 1 };
+  if (above.kind === "piecewise-linear") return { method: "gauss-newton", cost: columnCost(all, [layer], columns) };
+  if (above.kind === "reused") {
+    const again = `node ${above.node} applies the same weight again to what comes of it; --curvature gauss-newton can be had`;
+    return { method: null, cost: null, reason: again };
   }
+  const mixes = layer.positions > 1 && mixesPositions(b, layer, scores);
+  const directions = directionCount(layer, "weighted", mixes);
+  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: SWEEP_COST.probes };
+  return { method: "taylor-exact", cost: SWEEP_COST.direction * directions + SWEEP_COST.base };
 }

@@ -1,20 +1,30 @@
+import { mixesPositions } from "../calculus/position-mixing.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { DataError, ModelError } from "../errors.ts";
+import { DataError, ModelError, UnsupportedOperatorError } from "../errors.ts";
+import { fuse } from "../graph/fusion.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import { defaultMeasures, measuresNamed } from "../measures/catalog.ts";
-import type { Task } from "../measures/measure.ts";
-import type { Moments } from "../runtime/moments.ts";
+import { directionCount } from "../measures/layer-curvature.ts";
+import type { Form, IterativeEstimate, Iteration, Task } from "../measures/measure.ts";
 import type { Runtime } from "../runtime/session.ts";
 import { version } from "../version.ts";
 import { bindInputs } from "./binding.ts";
+import { chooseLayers, chooseLoss, labelField } from "./choice.ts";
+import { columnsPass } from "./columns-pass.ts";
 import { columnCost } from "./cost.ts";
+import { withOperator } from "./curvature-operator.ts";
+import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
+import { CORRECT, LOSS } from "./names.ts";
 import type { MeasureOptions } from "./options.ts";
-import { CORRECT_OUTPUT, LOSS_OUTPUT, buildPass, planRows, type PlannedRow, type RefusedLayer } from "./plan.ts";
-import { chooseLayers, chooseLoss, prepare, type Prepared } from "./prepare.ts";
-import type { LayerRow, PerSample, Result, ResultRow } from "./result.ts";
-import { runPass, type Totals } from "./run.ts";
+import type { Pass } from "./pass.ts";
+import { formsOf, planRows, type PlannedForm, type PlannedRow, type RefusedLayer } from "./plan.ts";
+import { prepare, type Preparation, type Prepared } from "./prepare.ts";
+import type { PerSample, Result } from "./result.ts";
 import { checkRewriting } from "./rewriting.ts";
+import { finite, layerRow, perSampleOf, resultRow } from "./rows.ts";
+import { runPass, Totals, type Source } from "./run.ts";
+import { UnknownShapes } from "./unknown-shapes.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** A model to measure. */
@@ -42,14 +52,20 @@ export interface Measurement {
 const FORWARD_BATCH = 64;
 /** Columns × samples at once. */
 const LARGEST_FOLDED_BATCH = 160;
-/** Columns that one run takes. */
+/** Columns, or directions, that one run takes. */
 const LARGEST_COLUMN_CHUNK = 80;
+const LARGEST_DIRECTION_CHUNK = 32;
 const LARGEST_COLUMN_BATCH = 16;
+const PRODUCT_BATCH = 64;
+const PROBES = 4;
+const IGNORED = -100;
 
 /**
- * Measures a model on data: every requested measure of every requested layer in one pass.
+ * Measures a model on data: every requested measure of every requested layer, in one pass for all that the columns of the loss
+ * give, and one for each layer whose Hessian needs a sweep of its own.
  *
- * @throws ModelError, DataError, UsageError for what the user can mend
+ * @throws ModelError, DataError, UsageError for what the user can mend; UnsupportedOperatorError when nothing that was asked for can
+ *   be had for want of a derivative rule
  */
 export async function measureModel(
   subject: Subject,
@@ -62,86 +78,99 @@ export async function measureModel(
   const { seed = 0, provider = "cpu", threads = runtime.cores, labels = "y" } = options;
   if (indices.length === 0) throw new DataError(`${data.source}: expected at least one sample, have none`);
   checkWeights(subject.graph, subject.file);
-  const binding = bindInputs(subject.graph, data, options.inputs);
-  const loss = chooseLoss(data, labels, options.loss);
+  const graph = fuse(subject.graph);
+  const session = { provider, threads };
+  const binding = bindInputs(graph, data, options.inputs);
+  const field = labelField(data, labels);
+  const loss = chooseLoss(field, options.loss);
   const measures = measuresNamed(options.measures ?? defaultMeasures);
-
-  const plan = (prepared: Prepared, before?: readonly RefusedLayer[]) => {
-    const layers = chooseLayers(prepared, options.layers ?? "all");
-    const classes = checkOutputs(prepared, loss.name);
-    const throughColumns = layers.filter((layer) => prepared.above(layer).kind !== "logits");
-    const task: Task = {
-      b: prepared.b,
-      loss,
-      outputs: prepared.outputs.value,
-      method: options.method ?? "auto",
-      curvature: options.curvature ?? "hessian",
-      above: prepared.above,
-      exactCost:
-        throughColumns.length === 0 ? 1 : columnCost(prepared.layers, throughColumns, loss.columnCount(classes)),
-    };
-    return { layers, classes, ...planRows(layers, measures, task, before) };
+  const shapes = new UnknownShapes();
+  const known = (batch: number) => shapes.get(batch);
+  const preparation: Preparation = {
+    graph,
+    loss,
+    labels: field.dims,
+    output: options.output,
+    types: binding.types,
+    known,
+  };
+  const prepared = async (batch: number) => {
+    await shapes.find(graph, binding, data, indices, batch, runtime, session);
+    return prepare(preparation, batch);
   };
 
+  const plan = (at: Prepared, before?: readonly RefusedLayer[]) => {
+    const layers = chooseLayers(at, options.layers ?? "all");
+    const task = taskOf(at, layers, options);
+    return { layers, task, ...planRows(layers, measures, task, before) };
+  };
   // Once to see what the methods are, once at the batch size that suits them.
-  const sketch = plan(prepare(subject.graph, binding, 1, options.output, loss));
-  const chunk = columnChunk(loss.columnCount(sketch.classes));
-  const batch = Math.min(
-    indices.length,
-    options.batch ?? batchFor(sketch.rows, loss.estimatedCount(sketch.classes), chunk),
-  );
-  const prepared = prepare(subject.graph, binding, batch, options.output, loss);
-  const { layers, rows, refused } = plan(prepared, sketch.refused);
-  const outputs = prepared.b.dims(prepared.outputs.value);
-  const labelType = loss.classification ? ("int64" as const) : ("float32" as const);
-  const labelDims = loss.classification ? [batch] : outputs;
-  const pass = buildPass(prepared, rows, loss, { type: labelType, dims: labelDims }, chunk);
+  const sketch = plan(await prepared(1));
+  const forms = formsOf(sketch.rows);
+  const chunk = evenChunk(loss.columnCount(sketch.task.terms), LARGEST_COLUMN_CHUNK);
+  const limit = (batch: number) => Math.min(indices.length, options.batch ?? batch);
+  const main = await prepared(limit(columnBatch(forms, loss.estimatedCount(sketch.task.terms), chunk)));
+  const { layers, task, rows, refused } = plan(main, sketch.refused);
+  checkMeasurable(main, rows, refused);
+  const planned = formsOf(rows);
 
-  const sessionOptions = { provider, threads };
-  if (prepared.rewritten.length > 0)
-    await checkRewriting(subject.graph, prepared, binding, data, indices, runtime, sessionOptions);
-  const built = performance.now();
-  const session = await runtime.open(pass.graph, sessionOptions);
-  const opened = performance.now();
-  let totals: Totals;
-  try {
-    const { onProgress, signal, perSample: keepSamples = false } = options;
-    totals = await runPass({
-      session,
-      pass,
-      loss,
-      labels,
-      binding,
-      data,
-      indices,
-      batch,
-      outputs,
-      seed,
-      keepSamples,
-      onProgress,
-      signal,
+  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, chunk, seed)];
+  for (const swept of sweptLayers(planned, "taylor-exact", task)) {
+    passes.push(async () => {
+      const count = Math.max(...swept.forms.map((form) => directionCount(swept.layer, form, swept.mixes)));
+      const perRun = evenChunk(count, LARGEST_DIRECTION_CHUNK);
+      const at = await prepared(limit(foldedBatch(perRun)));
+      return exactHessianPass(at, within(at, swept), perRun);
     });
-  } finally {
-    await session.release();
+  }
+  for (const swept of sweptLayers(planned, "taylor-probes", task)) {
+    passes.push(async () => {
+      const probes = options.probes ?? PROBES;
+      const at = await prepared(limit(foldedBatch(probes)));
+      return probedHessianPass(at, within(at, swept), probes, seed);
+    });
   }
 
+  if (main.rewritten.length > 0) await checkRewriting(graph, main, binding, data, indices, runtime, session);
+  const built = performance.now();
+  const { ignoreIndex = IGNORED } = options;
+  const source: Source = { data, indices, binding, loss, terms: main.terms, labels, ignoreIndex };
+  const totals = new Totals(indices.length, options.perSample ?? false);
   const n = indices.length;
-  const lossMoments = totals.moments.get(LOSS_OUTPUT) as Moments;
-  if (!Number.isFinite(lossMoments.mean)) {
+  let loading = 0;
+  for (const [index, build] of passes.entries()) {
+    const onBatch = (done: number) =>
+      options.onProgress?.(index * indices.length + done, passes.length * indices.length);
+    loading += await runPass(await build(), source, totals, { runtime, session, signal: options.signal, onBatch });
+  }
+
+  const losses = totals.moments.get(LOSS);
+  if (!losses || !Number.isFinite(losses.mean)) {
     throw new ModelError(
-      `${subject.file}: the loss on ${data.source} is ${lossMoments.mean}; expected a finite number: are the outputs raw scores, and is the input scaled as in training?`,
+      `${subject.file}: the loss on ${data.source} is ${losses?.mean}; expected a finite number: are the outputs raw scores, and is the input scaled as in training?`,
     );
   }
-  const correct = totals.moments.get(CORRECT_OUTPUT);
+  const iteration: Iteration = {
+    seed,
+    async withOperator(among, run) {
+      const at = await prepared(limit(PRODUCT_BATCH));
+      const running = { runtime, session, signal: options.signal, onBatch: () => undefined };
+      return withOperator(at, among, task.curvature, source, n * losses.meanTerms, running, run);
+    },
+  };
+  const iterated = new Map<PlannedRow, IterativeEstimate>();
+  for (const row of rows) if (row.plan.kind === "iterative") iterated.set(row, await row.plan.run(iteration));
+  const correct = totals.moments.get(CORRECT);
   const finished = performance.now();
+  const results = rows.map((row) => resultRow(row, totals, n, iterated.get(row)));
   const result: Result = {
     schema: 1,
     model: {
       file: subject.file,
       sha256: subject.sha256,
       opset: subject.opset,
-      output: prepared.outputs.output,
-      ...(prepared.outputs.activation && { activation: prepared.outputs.activation }),
+      output: main.outputs.output,
+      ...(main.outputs.activation && { activation: main.outputs.activation }),
     },
     data: {
       source: data.source,
@@ -153,56 +182,84 @@ export async function measureModel(
     },
     loss: {
       kind: loss.name,
-      value: lossMoments.mean,
-      standardError: finite(lossMoments.standardError),
+      value: losses.mean,
+      standardError: finite(losses.standardError),
       ...(correct && { accuracy: correct.mean }),
     },
     layers: layers.map((layer) => layerRow(layer, refused.find((entry) => entry.layer === layer)?.reason)),
-    results: rows.map((row) => resultRow(row, totals, n)),
-    warnings: warningsOf({ prepared, rows, n, regression: !loss.classification }),
-    environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch, seed },
+    results,
+    warnings: warningsOf({ prepared: main, rows, results, n, regression: !loss.classification, iterated }),
+    environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch: main.batch, seed },
     seconds: {
       build: (built - started) / 1000,
-      load: (opened - built) / 1000,
-      run: (finished - opened) / 1000,
+      load: loading,
+      run: (finished - built) / 1000 - loading,
       total: (finished - started) / 1000,
     },
   };
   return { result, perSample: perSampleOf(rows, totals) };
 }
 
-function columnChunk(total: number): number {
-  return Math.ceil(total / Math.ceil(total / LARGEST_COLUMN_CHUNK));
+function taskOf(at: Prepared, layers: readonly Layer[], options: MeasureOptions): Task {
+  const { method = "auto", curvature = "hessian" } = options;
+  const throughColumns = layers.filter((layer) => {
+    const { kind } = at.above(layer);
+    return kind === "piecewise-linear" || (kind !== "logits" && curvature === "gauss-newton");
+  });
+  const columns = at.loss.columnCount(at.terms);
+  const mixing = new Map<Layer, boolean>();
+  return {
+    b: at.b,
+    loss: at.loss,
+    terms: at.terms,
+    scores: at.scores,
+    layers: at.layers,
+    method,
+    curvature,
+    above: at.above,
+    mixes(layer) {
+      const found = mixing.get(layer) ?? (layer.positions > 1 && mixesPositions(at.b, layer, at.scores));
+      mixing.set(layer, found);
+      return found;
+    },
+    columnCost: throughColumns.length === 0 ? 1 : columnCost(at.layers, throughColumns, columns),
+  };
 }
 
-function batchFor(rows: readonly PlannedRow[], estimated: number, chunk: number): number {
-  const kinds = rows.map(({ plan }) => (plan.kind === "per-sample" ? plan.columns : undefined));
-  const columns = kinds.includes("exact") ? chunk : kinds.includes("estimated") ? estimated : 0;
-  if (columns === 0) return FORWARD_BATCH;
+/** A layer of one instance in another, by its name. */
+function within(at: Prepared, swept: SweptLayer): SweptLayer {
+  return { ...swept, layer: at.layers.find((layer) => layer.name === swept.layer.name) as Layer };
+}
+
+function sweptLayers(forms: readonly PlannedForm[], method: PlannedForm["method"], task: Task): SweptLayer[] {
+  const found = new Map<Layer, Form[]>();
+  for (const form of forms) {
+    if (form.method === method) found.set(form.layer, [...(found.get(form.layer) ?? []), form.form]);
+  }
+  return [...found].map(([layer, list]) => ({ layer, forms: list, mixes: task.mixes(layer) }));
+}
+
+/** The size of equal chunks of at most `largest`. */
+function evenChunk(total: number, largest: number): number {
+  return Math.ceil(total / Math.ceil(total / largest));
+}
+
+function foldedBatch(columns: number): number {
   return Math.max(1, Math.min(LARGEST_COLUMN_BATCH, Math.floor(LARGEST_FOLDED_BATCH / columns)));
 }
 
-function checkOutputs({ b, batch, outputs }: Prepared, loss: string): number {
-  const type = b.typeIfKnown(outputs.value);
-  if (!type)
-    throw new ModelError(`output ${outputs.output}: its shape is unknown, as an operator before it has no shape rule`);
-  const { dims } = type;
-  if (type.type !== "float32") {
-    throw new ModelError(
-      `output ${outputs.output}: expected float32, the model gives ${type.type}; export it in float32`,
-    );
-  }
-  if (dims.length !== 2) {
-    throw new ModelError(
-      `output ${outputs.output}: loss ${loss} needs outputs of shape [samples, outputs], the model gives [${dims.join(", ")}]; choose another with --output`,
-    );
-  }
-  if (dims[0] !== batch) {
-    throw new ModelError(
-      `output ${outputs.output}: expected the samples as its first axis, the model gives [${dims.join(", ")}] for ${batch} samples; choose another with --output`,
-    );
-  }
-  return dims[1] as number;
+function columnBatch(forms: readonly PlannedForm[], estimated: number, chunk: number): number {
+  const methods = forms.map((form) => form.method);
+  if (methods.includes("gauss-newton-exact")) return foldedBatch(chunk);
+  return methods.includes("gauss-newton-probes") ? foldedBatch(estimated) : FORWARD_BATCH;
+}
+
+/** @throws UnsupportedOperatorError, ModelError when of what needs the data nothing that was asked for can be had */
+function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: readonly RefusedLayer[]): void {
+  if (refused.length === 0 || rows.some((row) => row.plan.kind !== "weights")) return;
+  const reasons = new Set(refused.map(({ layer, reason }) => `layer ${layer.name}: ${reason}`));
+  const unsupported = refused.some(({ layer }) => at.above(layer).kind === "unsupported");
+  throw new (unsupported ? UnsupportedOperatorError : ModelError)([...reasons].join("; "));
 }
 
 /** Weights that are no numbers make every result one. */
@@ -215,36 +272,4 @@ function checkWeights(graph: Graph, file: string): void {
         `${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`,
       );
   }
-}
-
-function layerRow({ name, node, initializer, d, m, positions, groups }: Layer, skipped: string | undefined): LayerRow {
-  return { name, node, initializer, d, m, positions, groups, ...(skipped !== undefined && { skipped }) };
-}
-
-function resultRow({ layer, measure, plan }: PlannedRow, totals: Totals, n: number): ResultRow {
-  const shared = { layer: layer.name, measure: measure.name, options: {} };
-  if (plan.kind === "weights") {
-    return { ...shared, value: plan.value(), standardError: null, n, method: "weights", curvature: null };
-  }
-  const name = `${measure.name}/${layer.name}`;
-  const moments = totals.moments.get(name) as Moments;
-  const probe = totals.probeVariance.get(name)?.mean ?? 0;
-  const perProbe = plan.columns === "estimated" ? probe : 0;
-  const standardError = {
-    data: finite(Math.sqrt(Math.max(0, moments.variance - perProbe) / n)),
-    probe: Math.sqrt(perProbe / n),
-  };
-  return { ...shared, value: moments.mean, standardError, n, method: plan.method, curvature: plan.curvature };
-}
-
-/** One sample has no standard error: NaN is not JSON, and 0 would claim certainty. */
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}
-
-function perSampleOf(rows: readonly PlannedRow[], totals: Totals): PerSample[] {
-  return rows.flatMap(({ layer, measure }) => {
-    const values = totals.perSample.get(`${measure.name}/${layer.name}`);
-    return values ? [{ layer: layer.name, measure: measure.name, values }] : [];
-  });
 }

@@ -24,6 +24,10 @@ export interface MeasureOptions {
   readonly output?: string;
   /** Array of the labels; default y. */
   readonly labels?: string;
+  /** Label of loss terms that do not count, where a sample has several; default −100. */
+  readonly ignoreIndex?: number;
+  /** Random directions a sample, where the Hessian is estimated; default 4. */
+  readonly probes?: number;
   /** Keep every sample's value. */
   readonly perSample?: boolean;
   /** Told after each batch how many of the samples are done. */

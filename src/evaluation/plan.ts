@@ -1,14 +1,11 @@
-import { gaussNewton, type GaussNewton } from "../calculus/gauss-newton.ts";
-import { pullBack } from "../calculus/vjp.ts";
-import type { Graph, ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
-import type { Loss, PreparedLabels } from "../losses/loss.ts";
-import type { Columns, Measure, Plan, Shared, Task } from "../measures/measure.ts";
-import { COLUMN_NUMBERS, COLUMN_WEIGHTS, LABELS, SIGNS, type Prepared } from "./prepare.ts";
+import type { CurvatureMethod, Form, Measure, Plan, Task } from "../measures/measure.ts";
+import type { QuantityKey } from "./pass.ts";
 
 /** One row to be: a measure of a layer and how it is had. */
 export interface PlannedRow {
-  readonly layer: Layer;
+  /** null for a measure of the whole network. */
+  readonly layer: Layer | null;
   readonly measure: Measure;
   readonly plan: Plan;
 }
@@ -19,20 +16,6 @@ export interface RefusedLayer {
   readonly measure: Measure;
   readonly reason: string;
 }
-
-/** A graph whose outputs are per-sample numbers, serving every measure of every layer in one pass over the data. */
-export interface Pass {
-  readonly graph: Graph;
-  /** Output of the graph → what it is the value of. */
-  readonly outputs: ReadonlyMap<string, PlannedRow>;
-  /** Columns that one run takes, and how many there are in all. */
-  readonly columns: { readonly total: number; readonly perRun: number };
-  readonly estimated: boolean;
-}
-
-/** Names that no model has. */
-export const LOSS_OUTPUT = "flatness/loss";
-export const CORRECT_OUTPUT = "flatness/correct";
 
 /**
  * Measures × layers, each with its plan or the reason why there is none.
@@ -55,72 +38,35 @@ export function planRows(
       else rows.push({ layer, measure, plan });
     }
   }
+  for (const measure of measures) {
+    const plan = measure.planNetwork?.(layers, task);
+    if (plan && plan.kind !== "refusal") rows.push({ layer: null, measure, plan });
+  }
   return { rows, refused };
 }
 
-/** Builds the one graph for all per-sample rows, the loss and the accuracy. */
-export function buildPass(
-  prepared: Prepared,
-  rows: readonly PlannedRow[],
-  loss: Loss,
-  labels: Pick<PreparedLabels, "type" | "dims">,
-  columnsPerRun: number,
-): Pass {
-  const { b, batch, outputs } = prepared;
-  const classes = b.dims(outputs.value)[1] ?? 1;
-  const total = loss.columnCount(classes);
-  const perRun = Math.min(columnsPerRun, total);
-  b.input(LABELS, labels.type, labels.dims);
-  const layersOf = (kind: Columns) => [
-    ...new Set(rows.flatMap(({ layer, plan }) => (plan.kind === "per-sample" && plan.columns === kind ? [layer] : []))),
-  ];
-  const exact = layersOf("exact");
-  const estimated = layersOf("estimated");
+/** A form of a layer's curvature that some rows are made of, by one method. */
+export interface PlannedForm {
+  readonly layer: Layer;
+  readonly form: Form;
+  readonly method: CurvatureMethod;
+}
 
-  const seeds = (kind: Columns): ValueId => {
-    if (kind === "estimated" && loss.estimatedColumns) {
-      return loss.estimatedColumns(b, outputs.value, b.input(SIGNS, "float32", [batch, classes]));
-    }
-    if (perRun === total) return loss.columns(b, outputs.value);
-    const numbers = b.input(COLUMN_NUMBERS, "int64", [perRun]);
-    return loss.columns(b, outputs.value, {
-      numbers,
-      weights: b.input(COLUMN_WEIGHTS, "float32", [perRun]),
-      size: perRun,
-    });
-  };
-  const pulledOnce = new Map<Columns, ReadonlyMap<ValueId, ValueId>>();
-  const pulled = (kind: Columns) => {
-    const known = pulledOnce.get(kind);
-    if (known) return known;
-    const targets = (kind === "exact" ? exact : estimated).flatMap((layer) =>
-      layer.uses.map((use) => use.preactivation),
-    );
-    const made = pullBack(b, new Map([[outputs.value, seeds(kind)]]), targets, 1);
-    pulledOnce.set(kind, made);
-    return made;
-  };
-  const forms = new Map<string, GaussNewton>();
-  const shared: Shared = {
-    b,
-    loss,
-    outputs: outputs.value,
-    gaussNewton(layer, columns) {
-      const key = `${columns} ${layer.name}`;
-      const form = forms.get(key) ?? gaussNewton(b, layer, pulled(columns));
-      forms.set(key, form);
-      return form;
-    },
-  };
-
-  const values = new Map<string, ValueId>([[LOSS_OUTPUT, loss.perSample(b, outputs.value, LABELS)]]);
-  if (loss.correct) values.set(CORRECT_OUTPUT, loss.correct(b, outputs.value, LABELS));
-  const named = new Map<string, PlannedRow>();
-  for (const row of rows) {
-    if (row.plan.kind !== "per-sample") continue;
-    const name = `${row.measure.name}/${row.layer.name}`;
-    values.set(name, row.plan.emit(shared));
-    named.set(name, row);
+/** The forms that rows need, each once. */
+export function formsOf(rows: readonly PlannedRow[]): PlannedForm[] {
+  const forms = new Map<QuantityKey, PlannedForm>();
+  for (const { layer, plan } of rows) {
+    if (plan.kind !== "curvature" || layer === null) continue;
+    forms.set(formKey(layer, plan.form), { layer, form: plan.form, method: plan.method });
   }
-  return { graph: b.graph(values), outputs: named, columns: { total, perRun }, estimated: estimated.length > 0 };
+  return [...forms.values()];
+}
+
+export function formKey(layer: Layer, form: Form): QuantityKey {
+  return `${form}/${layer.name}`;
+}
+
+/** The Gauss-Newton part of a form that is the Hessian's. */
+export function gaussNewtonKey(layer: Layer, form: Form): QuantityKey {
+  return `gauss-newton ${form}/${layer.name}`;
 }

@@ -56,6 +56,10 @@ export interface ResultRow {
   readonly method: string;
   readonly curvature: "hessian" | "gauss-newton" | null;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Nodes and weights of a spectral density. */
+  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[] };
+  /** Where the Hessian was swept: the same with the Gauss-Newton matrix, and what the Hessian has more. */
+  readonly gaussNewton?: { readonly value: number; readonly difference: number };
 }
 
 export interface Warning {

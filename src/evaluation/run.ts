@@ -1,127 +1,157 @@
 import type { Batch, Dataset, NamedArray } from "../data/dataset.ts";
-import type { Loss } from "../losses/loss.ts";
+import type { LabelOptions, Loss, Terms } from "../losses/loss.ts";
+import type { ValueId } from "../graph/graph.ts";
 import { Moments } from "../runtime/moments.ts";
-import type { RuntimeArray, Session } from "../runtime/session.ts";
-import { RandomStream } from "../statistics/random.ts";
+import type { Runtime, RuntimeArray, Session, SessionOptions } from "../runtime/session.ts";
 import { padded, type Binding } from "./binding.ts";
-import type { Pass } from "./plan.ts";
-import { COLUMN_NUMBERS, COLUMN_WEIGHTS, LABELS, SIGNS } from "./prepare.ts";
+import { COUNTED, LABELS } from "./names.ts";
+import type { Pass, QuantityKey } from "./pass.ts";
 
-/** Samples for which the estimate is drawn twice, so that the probe's own variance is known. */
+/** About so many samples have random quantities drawn twice, so that the random part's own variance is known. */
 const PAIRED_SAMPLES = 256;
 
-/** Where the numbers of a pass go. */
-export interface Totals {
-  readonly moments: ReadonlyMap<string, Moments>;
-  /** Half the squared differences of two independent draws: the probe's variance of one sample. */
-  readonly probeVariance: ReadonlyMap<string, Moments>;
-  readonly perSample: ReadonlyMap<string, Float32Array>;
-}
-
-export interface RunSettings {
-  readonly session: Session;
-  readonly pass: Pass;
-  readonly loss: Loss;
-  readonly labels: string;
-  readonly binding: Binding;
+/** The data and how it goes into a graph, whatever the pass. */
+export interface Source {
   readonly data: Dataset;
   readonly indices: Int32Array;
-  readonly batch: number;
-  /** Dims of the network's outputs, the batch first. */
-  readonly outputs: readonly number[];
-  readonly seed: number;
-  readonly keepSamples: boolean;
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
+  readonly binding: Binding;
+  readonly loss: Loss;
+  readonly terms: Terms;
+  /** Name of the array of labels. */
+  readonly labels: string;
+  readonly ignoreIndex: number;
 }
 
-/** Runs a pass over the samples, a batch at a time; memory is that of a batch. */
-export async function runPass(settings: RunSettings): Promise<Totals> {
-  const { pass, data, indices, batch, outputs, seed } = settings;
-  const names = pass.graph.outputs.map((output) => output.name);
-  const moments = new Map(names.map((name) => [name, new Moments()]));
-  const probeVariance = new Map<string, Moments>();
-  const perSample = new Map<string, Float32Array>();
-  const classes = outputs[1] ?? 1;
-  const first = new RandomStream(seed, "columns");
-  const second = new RandomStream(seed, "columns, second draw");
-  if (settings.keepSamples) for (const name of names) perSample.set(name, new Float32Array(indices.length));
-  let read: Batch | undefined;
-  for (let start = 0; start < indices.length; start += batch) {
-    settings.signal?.throwIfAborted();
-    const chosen = indices.subarray(start, start + batch);
-    const n = chosen.length;
-    read = await data.read(chosen, [...settings.binding.arrays, settings.labels], read);
-    const feeds = feedsOf(settings, read, start);
-    const draw = (stream: RandomStream) => {
-      if (pass.estimated) feeds.set(SIGNS, signs(stream, n, batch, classes));
-    };
-    draw(first);
-    const values = await runColumns(settings, feeds);
-    for (const [name, list] of values) {
-      const sums = moments.get(name) as Moments;
-      const kept = perSample.get(name);
-      for (let index = 0; index < n; index++) {
-        sums.add(list[index] as number);
-        if (kept) kept[start + index] = list[index] as number;
-      }
+/** Where the numbers of all passes go. */
+export class Totals {
+  readonly #n: number;
+  readonly #keep: boolean;
+  /** Terms that count, of each sample; absent while all samples have the same number. */
+  #counted: Float32Array | undefined;
+  readonly moments = new Map<QuantityKey, Moments>();
+  /** Half the squared difference of two independent draws, per sample: the random part's variance. */
+  readonly randomVariance = new Map<QuantityKey, Moments>();
+  readonly perSample = new Map<QuantityKey, Float32Array>();
+
+  constructor(n: number, keepSamples: boolean) {
+    this.#n = n;
+    this.#keep = keepSamples;
+  }
+
+  /** The values of one batch, whose first sample stands at `start`. */
+  add(values: ReadonlyMap<QuantityKey, Float64Array>, start: number, n: number, terms: number): void {
+    const counted = values.get(COUNTED);
+    if (counted) {
+      this.#counted ??= new Float32Array(this.#n).fill(terms);
+      for (let index = 0; index < n; index++) this.#counted[start + index] = counted[index] as number;
     }
-    if (pass.estimated && start < PAIRED_SAMPLES) {
-      draw(second);
-      const again = await runColumns(settings, feeds);
-      for (const [name, list] of values) {
-        const sums = probeVariance.get(name) ?? new Moments();
-        probeVariance.set(name, sums);
-        for (let index = 0; index < n; index++) {
-          sums.add(((list[index] as number) - ((again.get(name) as Float64Array)[index] as number)) ** 2 / 2);
+    for (const [key, list] of values) {
+      if (key === COUNTED) continue;
+      const sums = this.#of(this.moments, key);
+      for (let index = 0; index < n; index++) {
+        sums.add(list[index] as number, this.#counted?.[start + index] ?? terms);
+      }
+      if (!this.#keep) continue;
+      const kept = this.perSample.get(key) ?? new Float32Array(this.#n);
+      this.perSample.set(key, kept);
+      for (let index = 0; index < n; index++) kept[start + index] = list[index] as number;
+    }
+  }
+
+  addPair(key: QuantityKey, one: Float64Array, other: Float64Array, n: number): void {
+    const sums = this.#of(this.randomVariance, key);
+    for (let index = 0; index < n; index++) sums.add(((one[index] as number) - (other[index] as number)) ** 2 / 2);
+  }
+
+  #of(map: Map<QuantityKey, Moments>, key: QuantityKey): Moments {
+    const known = map.get(key) ?? new Moments();
+    map.set(key, known);
+    return known;
+  }
+}
+
+export interface RunOptions {
+  readonly runtime: Runtime;
+  readonly session: SessionOptions;
+  readonly signal: AbortSignal | undefined;
+  /** Told how many samples are done. */
+  onBatch(done: number): void;
+}
+
+/** Runs a pass over the samples, a batch at a time; memory is that of a batch. Returns the seconds that opening took. */
+export async function runPass(pass: Pass, source: Source, totals: Totals, options: RunOptions): Promise<number> {
+  const opening = performance.now();
+  const session = await options.runtime.open(pass.graph, options.session);
+  let before: Session | undefined;
+  let opened: number;
+  try {
+    before = pass.prologue && (await options.runtime.open(pass.prologue.graph, options.session));
+    opened = (performance.now() - opening) / 1000;
+    const { data, indices, binding, labels, terms } = source;
+    const { batch } = pass;
+    // Spread over the data: what a few samples have of the random part is no measure of the rest.
+    const everyth = Math.max(1, Math.floor(indices.length / PAIRED_SAMPLES));
+    let read: Batch | undefined;
+    for (let start = 0; start < indices.length; start += batch) {
+      options.signal?.throwIfAborted();
+      const chosen = indices.subarray(start, start + batch);
+      const n = chosen.length;
+      read = await data.read(chosen, [...binding.arrays, labels], read);
+      const feeds = feedsOf(source, read, start, batch);
+      if (before && pass.prologue) {
+        const known = new Set(pass.prologue.graph.inputs.map((input) => input.name));
+        const outputs = await before.run(new Map([...feeds].filter(([name]) => known.has(name))));
+        for (const [name, array] of pass.prologue.derive(outputs)) feeds.set(name, array);
+      }
+      const values = await runBatch(session, pass, feeds, n, 0);
+      totals.add(values, start, n, terms.terms);
+      if (pass.random.size > 0 && (start / batch) % everyth === 0) {
+        const again = await runBatch(session, pass, feeds, n, 1);
+        for (const key of pass.random) {
+          totals.addPair(key, values.get(key) as Float64Array, again.get(key) as Float64Array, n);
         }
       }
+      options.onBatch(start + n);
     }
-    settings.onProgress?.(start + n, indices.length);
+  } finally {
+    await session.release();
+    await before?.release();
   }
-  return { moments, probeVariance, perSample };
+  return opened;
 }
 
-function feedsOf(settings: RunSettings, read: Batch, start: number): Map<string, RuntimeArray> {
-  const { binding, batch, loss, indices, outputs, labels } = settings;
+export function feedsOf(source: Source, read: Batch, start: number, batch: number): Map<ValueId, RuntimeArray> {
+  const { binding, loss, indices, terms, labels, ignoreIndex } = source;
   const feeds = binding.feeds(read, batch);
   const given = read.get(labels) as NamedArray;
   const n = given.dims[0] as number;
-  const prepared = loss.prepare(given, [n, ...outputs.slice(1)], (index) => indices[start + index] as number);
+  const options: LabelOptions = { ignoreIndex, sample: (index) => indices[start + index] as number };
+  const prepared = loss.prepare(given, terms, options);
   const data = padded(prepared.data, n, batch);
   feeds.set(LABELS, { type: prepared.type, dims: [batch, ...prepared.dims.slice(1)], data });
   return feeds;
 }
 
-function signs(stream: RandomStream, n: number, batch: number, classes: number): RuntimeArray {
-  const data = new Float32Array(batch * classes).fill(1);
-  stream.fillSigns(data, 0, n * classes);
-  return { type: "float32", dims: [batch, classes], data };
-}
-
-/** One run, or one for each chunk of columns with the chunks' values added in float64. */
-async function runColumns(
-  { session, pass }: RunSettings,
-  feeds: Map<string, RuntimeArray>,
-): Promise<Map<string, Float64Array>> {
-  const { total, perRun } = pass.columns;
-  const chunked = pass.graph.inputs.some((input) => input.name === COLUMN_NUMBERS);
-  const sums = new Map<string, Float64Array>();
-  for (let column = 0; column < (chunked ? total : 1); column += perRun) {
-    if (chunked) {
-      const numbers = BigInt64Array.from({ length: perRun }, (_, index) => BigInt(Math.min(column + index, total - 1)));
-      const weights = Float32Array.from({ length: perRun }, (_, index) => Number(column + index < total));
-      feeds.set(COLUMN_NUMBERS, { type: "int64", dims: [perRun], data: numbers });
-      feeds.set(COLUMN_WEIGHTS, { type: "float32", dims: [perRun], data: weights });
-    }
-    for (const [name, { data }] of await session.run(feeds)) {
-      const known = sums.get(name);
-      const plan = pass.outputs.get(name)?.plan;
-      const additive = plan?.kind === "per-sample" && plan.columns === "exact";
-      if (!known) sums.set(name, Float64Array.from(data as Float32Array));
-      else if (additive)
-        for (let index = 0; index < known.length; index++)
-          known[index] = (known[index] as number) + Number(data[index]);
+/** All runs of a batch, their values added in float64. */
+async function runBatch(
+  session: Session,
+  pass: Pass,
+  feeds: ReadonlyMap<ValueId, RuntimeArray>,
+  n: number,
+  draw: 0 | 1,
+): Promise<Map<QuantityKey, Float64Array>> {
+  const sums = new Map<QuantityKey, Float64Array>();
+  for (const run of pass.runs(n, draw)) {
+    const outputs = await session.run(new Map([...feeds, ...run.feeds].filter(([name]) => pass.inputs.has(name))));
+    for (const [output, keys] of run.takes) {
+      const data = outputs.get(output)?.data as Float32Array;
+      for (const key of keys) {
+        const known = sums.get(key);
+        if (!known) sums.set(key, Float64Array.from(data));
+        else
+          for (let index = 0; index < known.length; index++)
+            known[index] = (known[index] as number) + (data[index] as number);
+      }
     }
   }
   return sums;

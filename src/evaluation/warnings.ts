@@ -1,19 +1,26 @@
+import type { IterativeEstimate } from "../measures/measure.ts";
 import type { Prepared } from "./prepare.ts";
 import type { PlannedRow } from "./plan.ts";
-import type { Warning } from "./result.ts";
+import type { ResultRow, Warning } from "./result.ts";
 
 /** Below this the standard error itself is little known. */
 const FEW_SAMPLES = 30;
 
+/** From this share of the value on the Gauss-Newton value is worth a word. */
+const NOTABLE_DIFFERENCE = 0.05;
+
 export interface Observed {
   readonly prepared: Prepared;
   readonly rows: readonly PlannedRow[];
+  readonly results: readonly ResultRow[];
   readonly n: number;
   readonly regression: boolean;
+  /** What iterations had to say of their rows. */
+  readonly iterated: ReadonlyMap<PlannedRow, IterativeEstimate>;
 }
 
 /** What a reader of the numbers must know, each under a stable code. */
-export function warningsOf({ prepared, rows, n, regression }: Observed): Warning[] {
+export function warningsOf({ prepared, rows, results, n, regression, iterated }: Observed): Warning[] {
   const warnings: Warning[] = [];
   const { activation, value } = prepared.outputs;
   if (activation) {
@@ -41,7 +48,7 @@ export function warningsOf({ prepared, rows, n, regression }: Observed): Warning
     });
   }
   for (const { layer, plan } of rows) {
-    if (plan.kind !== "per-sample" || plan.curvature !== "gauss-newton") continue;
+    if (layer === null || plan.kind === "weights" || plan.curvature !== "gauss-newton") continue;
     const above = prepared.above(layer);
     if (above.kind !== "smooth" && above.kind !== "reused") continue;
     if (warnings.some((known) => known.layer === layer.name)) continue;
@@ -54,6 +61,20 @@ export function warningsOf({ prepared, rows, n, regression }: Observed): Warning
       layer: layer.name,
       text: `the Gauss-Newton matrix was measured; ${why}, so that the Hessian of the definition differs`,
     });
+  }
+  for (const { layer, measure, value, gaussNewton } of results) {
+    if (!gaussNewton || measure !== "relative-flatness" || layer === null) continue;
+    if (Math.abs(gaussNewton.difference) < NOTABLE_DIFFERENCE * Math.abs(value)) continue;
+    warnings.push({
+      code: "gauss-newton-differs",
+      layer,
+      text: `the Gauss-Newton value is ${gaussNewton.value.toPrecision(4)}, the Hessian's ${value.toPrecision(4)}: methods that take one for the other are off here`,
+    });
+  }
+  for (const [{ layer, measure }, { warning }] of iterated) {
+    if (warning === undefined) continue;
+    const text = `${measure.name}: ${warning}`;
+    warnings.push({ code: "iteration-not-converged", text, ...(layer && { layer: layer.name }) });
   }
   return warnings;
 }

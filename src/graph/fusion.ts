@@ -19,7 +19,8 @@ interface Found {
 
 /**
  * The same model with operators that exporters take apart put together again: LayerNormalization, which opsets before 17 do not
- * have, and Softmax. Derivatives of the whole are exact in float32 and fast; those of the parts are neither.
+ * have, and Softmax. The whole has a rule that keeps float32 exact (1e-7 where the mean is a thousand deviations, the parts' rules
+ * 1e-4) and a shorter derivative graph.
  *
  * Only where the inner values are read nowhere else. The new node has the name and the output of the last that it stands for.
  *

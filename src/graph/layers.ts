@@ -3,7 +3,7 @@ import type { Node, ValueId } from "./graph.ts";
 import { consumers, int, producers } from "./graph.ts";
 import { layerName, uniqueNames } from "./layer-names.ts";
 import { count } from "./tensor.ts";
-import { afterMove, weightOf, type Weight } from "./weights.ts";
+import { afterMove, transposed, weightOf, type Weight } from "./weights.ts";
 
 /** How a node applies W to its features. */
 export type UseKind =
@@ -11,7 +11,10 @@ export type UseKind =
   | "dense"
   /** z = W φ: features are the last axis but one. */
   | "dense-left"
-  | "convolution";
+  | "convolution"
+  | "transposed-convolution"
+  /** z = the column of W at a token: features are rows with a one, positions the axes of the indices. */
+  | "embedding";
 
 /** One application of a weight: the features φ that go in, the pre-activation z = Wφ (+ b) that comes out. */
 export interface Use {
@@ -39,6 +42,8 @@ export interface Layer {
   readonly uses: readonly Use[];
   /** W row-major, d rows of m, as the layer applies it. */
   matrix(): Float32Array | Float64Array;
+  /** Where in the initializer each element of the matrix stands. */
+  places(): Int32Array;
 }
 
 interface Found extends Use {
@@ -52,6 +57,15 @@ interface Found extends Use {
   readonly transposed: boolean;
 }
 
+/** Uses of these kinds may be one layer: the same matrix on features of the same sort. */
+const kindOfTie: Readonly<Record<UseKind, string>> = {
+  dense: "dense",
+  "dense-left": "dense",
+  convolution: "convolution",
+  "transposed-convolution": "transposed-convolution",
+  embedding: "embedding",
+};
+
 /** The weight-carrying layers of an instantiated model, in graph order. */
 export function findLayers(builder: Builder): Layer[] {
   const made = producers(builder.nodes);
@@ -61,7 +75,7 @@ export function findLayers(builder: Builder): Layer[] {
   for (const use of found) {
     const { root, d, m, groups, transposed } = use;
     const moves = transposed ? afterMove(root.moves, [m, d], [1, 0]) : root.moves;
-    const key = JSON.stringify([root.initializer, d, m, groups, moves, use.kind === "convolution"]);
+    const key = JSON.stringify([root.initializer, d, m, groups, moves, kindOfTie[use.kind]]);
     tied.set(key, [...(tied.get(key) ?? []), use]);
   }
   const groups = [...tied.values()];
@@ -74,7 +88,7 @@ export function findLayers(builder: Builder): Layer[] {
   );
   return groups.map((uses, index) => {
     const first = uses[0] as Found;
-    const { d, m, groups: blocks, root, weight, transposed } = first;
+    const { d, m, groups: blocks, root, weight } = first;
     return {
       name: names[index] as string,
       node: first.node.name || (first.node.outputs[0] as string),
@@ -91,9 +105,18 @@ export function findLayers(builder: Builder): Layer[] {
         preactivation,
         scale,
       })),
-      matrix: () => (transposed ? rows(root.values(), m, d) : root.values()),
+      matrix: () => inRows(first, root.values()),
+      places: () => Int32Array.from(inRows(first, root.places())),
     };
   });
+}
+
+/** The elements of a weight, as it is stored, in d rows of m. */
+function inRows({ kind, root, d, m, groups, transposed: turned }: Found, values: Float32Array | Float64Array) {
+  if (kind !== "transposed-convolution") return turned ? transposed(values, [m, d], [1, 0]) : values;
+  // Stored as (in, out/g, kernel): the rows of a group are its outputs, the columns its inputs at each place of the kernel.
+  const [inputs, outputs, ...kernel] = root.dims as [number, number, ...number[]];
+  return transposed(values, [groups, inputs / groups, outputs, count(kernel)], [0, 2, 1, 3]);
 }
 
 function find(builder: Builder, made: Map<ValueId, Node>, node: Node): Found | undefined {
@@ -109,6 +132,31 @@ function find(builder: Builder, made: Map<ValueId, Node>, node: Node): Found | u
     const m = count(root.dims.slice(1));
     const shared = { node, preactivation, scale: 1, positions: count(output.slice(2)), transposed: false };
     return { ...shared, kind: "convolution", features: left, weight: right, root, d, m, groups: int(node, "group", 1) };
+  }
+  if (node.op === "ConvTranspose") {
+    const root = weightOf(builder, made, right);
+    if (!root || isConstant(builder, made, left)) return undefined;
+    const groups = int(node, "group", 1);
+    const [inputs, outputs, ...kernel] = root.dims as [number, number, ...number[]];
+    const [d, m] = [outputs * groups, (inputs / groups) * count(kernel)];
+    const shared = { node, preactivation, scale: 1, positions: count(output.slice(2)), transposed: false };
+    return { ...shared, kind: "transposed-convolution", features: left, weight: right, root, d, m, groups };
+  }
+  if (node.op === "Gather") {
+    const root = weightOf(builder, made, left);
+    const indices = builder.typeIfKnown(right);
+    const table = root?.dims.length === 2 && int(node, "axis", 0) === 0;
+    if (!root || !table || !indices || indices.dims.length === 0 || builder.constantOf(right)) return undefined;
+    const [m, d] = root.dims as [number, number];
+    const shared = {
+      node,
+      preactivation,
+      scale: 1,
+      groups: 1,
+      positions: count(indices.dims.slice(1)),
+      transposed: true,
+    };
+    return { ...shared, kind: "embedding", features: right, weight: left, root, d, m };
   }
   if (node.op !== "MatMul" && node.op !== "Gemm") return undefined;
   const alpha = node.attributes["alpha"];
@@ -139,13 +187,4 @@ function isConstant(builder: Builder, made: Map<ValueId, Node>, value: ValueId):
 function followingBias(builder: Builder, read: Map<ValueId, Node[]>, node: Node): ValueId | undefined {
   const next = read.get(node.outputs[0] as ValueId)?.find((reader) => reader.op === "Add");
   return next?.inputs.find((input) => builder.constantOf(input));
-}
-
-/** The m×d matrix turned into d rows of m. */
-function rows(values: Float32Array | Float64Array, m: number, d: number): Float32Array | Float64Array {
-  const result = new (values.constructor as Float32ArrayConstructor)(values.length);
-  for (let row = 0; row < d; row++) {
-    for (let column = 0; column < m; column++) result[row * m + column] = values[column * d + row] as number;
-  }
-  return result;
 }

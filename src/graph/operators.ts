@@ -90,10 +90,14 @@ export function squaredNorm(b: Builder, x: ValueId, kept: number): ValueId {
   );
 }
 
-/** Σ x² over some axes; nothing to sum gives x². */
+/**
+ * Σ x² over some axes, ascending; nothing to sum gives x². The last is summed first: the runtime adds one square after
+ * another in float32, which over many thousands loses digits.
+ */
 export function sumOfSquares(b: Builder, x: ValueId, axes: readonly number[]): ValueId {
   if (axes.length === 0) return square(b, x);
-  return b.add("ReduceSumSquare", [x, b.integers(axes)], { keepdims: 0 });
+  const inner = b.add("ReduceSumSquare", [x, b.integers(axes.slice(-1))], { keepdims: 0 });
+  return reduceSum(b, inner, axes.slice(0, -1));
 }
 
 export function slice(

@@ -13,6 +13,8 @@ export interface Weight {
   readonly moves: readonly Move[];
   /** The elements in C order at `dims`. Costs a copy where a Transpose is seen through. */
   values(): Float32Array | Float64Array;
+  /** Where in the initializer each of these elements stands. */
+  places(): Float64Array;
 }
 
 /** A permutation of axes of these sizes, axes of one element left out. */
@@ -28,7 +30,8 @@ export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, val
   const tensor = builder.constantOf(value);
   if (tensor) {
     if (!tensor.type.includes("float")) return undefined;
-    return { initializer: value, dims: tensor.dims, moves: [], values: () => floats(tensor) };
+    const places = () => Float64Array.from({ length: tensor.size }, (_, index) => index);
+    return { initializer: value, dims: tensor.dims, moves: [], values: () => floats(tensor), places };
   }
   const node = made.get(value);
   const type = builder.typeIfKnown(value);
@@ -44,6 +47,7 @@ export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, val
     dims: type.dims,
     moves: afterMove(inner.moves, inner.dims, order),
     values: () => transposed(inner.values(), inner.dims, order),
+    places: () => transposed(inner.places(), inner.dims, order) as Float64Array,
   };
 }
 

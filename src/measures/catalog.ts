@@ -1,8 +1,11 @@
 import { UsageError } from "../errors.ts";
 import { hessianTrace } from "./hessian-trace.ts";
+import { maxEigenvalue } from "./max-eigenvalue.ts";
 import type { Measure } from "./measure.ts";
 import { normTrace, normTraceUnsquared } from "./norm-trace.ts";
 import { relativeFlatness } from "./relative-flatness.ts";
+import { relativeFlatnessMaxEigenvalue } from "./relative-flatness-max-eigenvalue.ts";
+import { spectralDensity } from "./spectral-density.ts";
 import { squaredWeightNorm } from "./squared-weight-norm.ts";
 
 export const measures: readonly Measure[] = [
@@ -11,6 +14,9 @@ export const measures: readonly Measure[] = [
   squaredWeightNorm,
   normTrace,
   normTraceUnsquared,
+  maxEigenvalue,
+  relativeFlatnessMaxEigenvalue,
+  spectralDensity,
 ];
 
 /** What is measured unless the user names something else. */

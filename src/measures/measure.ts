@@ -1,35 +1,41 @@
 import type { Above } from "../calculus/above.ts";
-import type { GaussNewton } from "../calculus/gauss-newton.ts";
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
-import type { Loss } from "../losses/loss.ts";
+import type { Loss, Terms } from "../losses/loss.ts";
 
 export type Method = "auto" | "exact" | "probes";
 export type Curvature = "hessian" | "gauss-newton";
-/** Columns of the loss Hessian's factor: all of them, or the estimate's few. */
-export type Columns = "exact" | "estimated";
+
+/** A quadratic form of a layer's curvature: over W Wᵀ (relative flatness) or over the identity (trace). */
+export type Form = "weighted" | "trace";
+
+/** How such a form is had. */
+export type CurvatureMethod =
+  /** The scores are z plus a constant. */
+  | "closed-form"
+  /** All columns of the loss's factor pulled back, or an estimate's few. */
+  | "gauss-newton-exact"
+  | "gauss-newton-probes"
+  /** Forward sweeps of second order along all directions, or along random ones. */
+  | "taylor-exact"
+  | "taylor-probes";
 
 /** What a measure knows of the network and of what the user asked for. */
 export interface Task {
   readonly b: Builder;
   readonly loss: Loss;
-  /** The network's raw outputs, [B, C]. */
-  readonly outputs: ValueId;
+  readonly terms: Terms;
+  readonly scores: ValueId;
+  /** All layers of the network, asked for or not. */
+  readonly layers: readonly Layer[];
   readonly method: Method;
   readonly curvature: Curvature;
   above(layer: Layer): Above;
-  /** Predicted cost of the exact columns for all requested layers, in forward passes of the model. */
-  readonly exactCost: number;
-}
-
-/** What is built once for all measures of a pass. */
-export interface Shared {
-  readonly b: Builder;
-  readonly loss: Loss;
-  readonly outputs: ValueId;
-  /** The loss's columns pulled back to a layer, and what is made of them. */
-  gaussNewton(layer: Layer, columns: Columns): GaussNewton;
+  /** Whether the network above the layer mixes its positions. */
+  mixes(layer: Layer): boolean;
+  /** Predicted cost of the exact columns for all layers that take them, in forward passes of the model. */
+  readonly columnCost: number;
 }
 
 /** Why a measure cannot be had for a layer. */
@@ -42,16 +48,43 @@ export interface Refusal {
 export type Plan =
   /** A number of the weights alone. */
   | { readonly kind: "weights"; value(): number }
-  /** A number per sample, emitted into the pass's graph as a value [B]; the measure is its mean. */
+  /** `factor` times a form of the layer's curvature, the mean of a value per sample. */
   | {
-      readonly kind: "per-sample";
+      readonly kind: "curvature";
+      readonly form: Form;
+      readonly factor: number;
+      readonly method: CurvatureMethod;
+      readonly curvature: Curvature;
+    }
+  /** A number found by products with the curvature matrix, each a pass over the data. */
+  | {
+      readonly kind: "iterative";
       readonly method: string;
       readonly curvature: Curvature;
-      /** Which columns the value is made of, where it is made of columns: estimates carry a probe error. */
-      readonly columns?: Columns;
-      readonly layer: Layer;
-      emit(shared: Shared): ValueId;
+      run(iteration: Iteration): Promise<IterativeEstimate>;
     };
+
+/** The Hessian (or Gauss-Newton matrix) of the mean loss in some layers' weights together, as an operator. */
+export interface CurvatureOperator {
+  /** Number of weights; each layer's stand together, in the order of its rows. */
+  readonly size: number;
+  /** H v, by one pass over the data. */
+  apply(vector: Float64Array): Promise<Float64Array>;
+}
+
+/** What an iterative measure may ask for. */
+export interface Iteration {
+  readonly seed: number;
+  /** Opens the operator of some layers, runs, and closes it again. */
+  withOperator<T>(layers: readonly Layer[], run: (operator: CurvatureOperator) => Promise<T>): Promise<T>;
+}
+
+export interface IterativeEstimate {
+  readonly value: number;
+  /** Eigenvalues and their weights, where the measure is a density. */
+  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[] };
+  readonly warning?: string;
+}
 
 /** One quantity: a name, where it comes from, what leaves it unchanged, and how it is had. */
 export interface Measure {
@@ -63,4 +96,6 @@ export interface Measure {
   /** Rewritings of the network, without change of its function, that leave the measure as it is. */
   readonly invariances: readonly string[];
   plan(layer: Layer, task: Task): Plan | Refusal;
+  /** The same of all layers' weights together, where that is a quantity too. */
+  planNetwork?(layers: readonly Layer[], task: Task): Plan | Refusal;
 }

@@ -25,10 +25,31 @@ export class RandomStream {
     return bit === 1 ? 1 : -1;
   }
 
+  /** A whole number from 0 to n − 1, each as likely, for n up to 2^32. */
+  below(n: number): number {
+    // What does not fill a whole round of n is drawn again.
+    const limit = 2 ** 32 - (2 ** 32 % n);
+    for (;;) {
+      const word = this.#generator.next() >>> 0;
+      if (word < limit) return word % n;
+    }
+  }
+
   /** Fills a range of an array with Rademacher variables. */
   fillSigns(target: Float32Array, start: number, end: number): void {
     for (let index = start; index < end; index++) target[index] = this.sign();
   }
+}
+
+/** The same numbers in an order drawn from a seed (Fisher and Yates). */
+export function shuffled(values: Int32Array, seed: number): Int32Array {
+  const stream = new RandomStream(seed, "shuffle");
+  const result = values.slice();
+  for (let index = result.length - 1; index > 0; index--) {
+    const other = stream.below(index + 1);
+    [result[index], result[other]] = [result[other] as number, result[index] as number];
+  }
+  return result;
 }
 
 /** FNV-1a of a seed and a name: 32 bits that seed a generator. */

@@ -1,7 +1,7 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { foldLead, matMul, reduceSum, reshape, scale, swap, transpose } from "../../graph/operators.ts";
-import { count } from "../../graph/tensor.ts";
+import { foldLead, matMul, reduceSum, reshape, scale, slice, swap, transpose } from "../../graph/operators.ts";
+import { count, type Dims } from "../../graph/tensor.ts";
 import { broadcastJet, sum } from "../jets.ts";
 import { inKernelOrder, patches, windowOf } from "../patches.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
@@ -110,29 +110,78 @@ function kernelCotangent(at: Pullback): ValueId {
   return reshape(b, ordered, [...outer, ...b.dims(node.inputs[1] as ValueId)]);
 }
 
-/** The cotangent of a convolution's input: the transposed convolution, all columns in one batch. */
+/** The cotangent of a convolution's input, all columns in one batch. */
 function inputCotangent(at: Pullback): ValueId {
   const { b, node, lead } = at;
-  const [x = "", w = ""] = node.inputs;
-  const { kernel, strides, dilations, pads } = windowOf(b, node);
-  const size = b.dims(x);
+  const size = b.dims(node.inputs[0] as ValueId);
   const given = lead > 0 ? foldLead(b, cotangent(at)) : cotangent(at);
-  const spatial = b.dims(given).slice(2);
-  const rank = kernel.length;
-  const extra = spatial.map((length, axis) => {
-    const at0 = (list: readonly number[], index: number) => list[index] as number;
-    const reach = at0(strides, axis) * (length - 1) + (at0(kernel, axis) - 1) * at0(dilations, axis) + 1;
-    return at0(size, axis + 2) - (reach - at0(pads, axis) - at0(pads, axis + rank));
-  });
-  const pulled = b.add("ConvTranspose", [given, w], {
-    kernel_shape: kernel,
-    strides,
-    dilations,
-    pads,
-    group: int(node, "group", 1),
-    output_padding: extra,
-  });
+  const pulled = slidesBack(at) ? turnedConv(at, given) : transposedConv(at, given);
   return reshape(b, pulled, [...b.dims(cotangent(at)).slice(0, lead), ...size]);
+}
+
+/** Channels of a group from which on the runtime's convolutions are faster than its transposed ones, at equal work. */
+const WIDE = 16;
+
+/** Whether the transpose is a convolution of about the same work: stride 1, the output as large as the input, wide enough. */
+function slidesBack({ b, node }: Differentiated): boolean {
+  const { strides, kernel, dilations, pads } = windowOf(b, node);
+  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((value) => b.dims(value as ValueId)) as [
+    Dims,
+    Dims,
+    Dims,
+  ];
+  const fits = kernel.every((length, axis) => {
+    const reach = (length - 1) * (dilations[axis] as number);
+    return (pads[axis] as number) <= reach && (pads[axis + kernel.length] as number) <= reach;
+  });
+  const channels = Math.min(w[1] as number, (w[0] as number) / int(node, "group", 1));
+  return (
+    fits && strides.every((stride) => stride === 1) && channels >= WIDE && count(x.slice(2)) <= 1.3 * count(y.slice(2))
+  );
+}
+
+/** The transpose as a convolution with the kernel turned around and its channels swapped. */
+function turnedConv({ b, node }: Differentiated, given: ValueId): ValueId {
+  const w = node.inputs[1] as ValueId;
+  const { kernel, dilations, pads } = windowOf(b, node);
+  const groups = int(node, "group", 1);
+  const rank = kernel.length;
+  const [out, inner] = b.dims(w) as [number, number];
+  const blocks = reshape(b, w, [groups, out / groups, inner, ...kernel]);
+  const axes = kernel.map((_, axis) => axis + 3);
+  const swapped = reshape(b, transpose(b, blocks, [0, 2, 1, ...axes]), [groups * inner, out / groups, ...kernel]);
+  const spatial = kernel.map((_, axis) => axis + 2);
+  const turned = kernel.every((length) => length === 1)
+    ? swapped
+    : slice(
+        b,
+        swapped,
+        spatial,
+        kernel.map(() => -1),
+        kernel.map((length) => -length - 1),
+        kernel.map(() => -1),
+      );
+  const reach = kernel.map((length, axis) => (length - 1) * (dilations[axis] as number));
+  const begins = reach.map((length, axis) => length - (pads[axis] as number));
+  const ends = reach.map((length, axis) => length - (pads[axis + rank] as number));
+  const attributes = { kernel_shape: kernel, strides: kernel.map(() => 1), dilations, pads: [...begins, ...ends] };
+  return b.add("Conv", [given, turned], { ...attributes, group: groups });
+}
+
+function transposedConv({ b, node }: Differentiated, given: ValueId): ValueId {
+  const { kernel, strides, dilations, pads } = windowOf(b, node);
+  const size = b.dims(node.inputs[0] as ValueId);
+  const rank = kernel.length;
+  const extra = b
+    .dims(given)
+    .slice(2)
+    .map((length, axis) => {
+      const at = (list: Dims, index: number) => list[index] as number;
+      const reach = at(strides, axis) * (length - 1) + (at(kernel, axis) - 1) * at(dilations, axis) + 1;
+      return at(size, axis + 2) - (reach - at(pads, axis) - at(pads, axis + rank));
+    });
+  const attributes = { kernel_shape: kernel, strides, dilations, pads, group: int(node, "group", 1) };
+  return b.add("ConvTranspose", [given, node.inputs[1] as ValueId], { ...attributes, output_padding: extra });
 }
 
 export const convolutionRules: Readonly<Record<string, Rule>> = { Conv: conv };

@@ -17,7 +17,7 @@ import {
 } from "../jets.ts";
 import { inverse } from "./reduction.ts";
 import type { Differentiated, Rule } from "./rule.ts";
-import { cotangent, each, linear, pushed, unbroadcast } from "./rule.ts";
+import { cotangent, each, linear, masked, pushed, unbroadcast } from "./rule.ts";
 
 /** scale / √(variance + ε) of an inference BatchNormalization, shaped [C, 1, …] to meet x. */
 function batchNormalizationSlope(b: Builder, node: Node): ValueId {
@@ -33,7 +33,7 @@ function batchNormalizationSlope(b: Builder, node: Node): ValueId {
 
 const batchNormalization = linear(
   ({ b, node }, value) => mul(b, value, batchNormalizationSlope(b, node)),
-  (at) => mul(at.b, cotangent(at), batchNormalizationSlope(at.b, at.node)),
+  (at) => masked(at.b, cotangent(at), batchNormalizationSlope(at.b, at.node)),
 );
 
 /** Vectors x along some axes, each divided by its own size: y = x/σ(x), with Dσ[x'] = total(dual · x'). */

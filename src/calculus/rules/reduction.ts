@@ -10,7 +10,10 @@ function input(at: Differentiated): ValueId {
   return at.node.inputs[0] as ValueId;
 }
 
-/** The axes that are reduced, from the end; none where the node says that no axes means none. */
+/**
+ * The axes that are reduced, from the end; none where the node says that no axes means none. The runtime then squares, takes
+ * logarithms or magnitudes all the same, as a reduction over no axes does.
+ */
 export function axesOf(at: Differentiated): readonly number[] {
   const { b, node } = at;
   const rank = b.rank(input(at));
@@ -19,12 +22,12 @@ export function axesOf(at: Differentiated): readonly number[] {
   return int(node, "noop_with_empty_axes", 0) === 1 ? [] : Array.from({ length: rank }, (_, axis) => axis - rank);
 }
 
-/** Σ over the reduced axes of a value with the node's input's dims behind any leading ones, kept as the node keeps them. */
+/** Σ over the reduced axes of a value [lead…, x's dims], kept as the node keeps them. */
 function total(at: Differentiated, value: ValueId): ValueId {
   return reduceSum(at.b, value, axesOf(at), int(at.node, "keepdims", 1) === 1);
 }
 
-/** A value with the node's output's dims behind any leading ones, with the reduced axes of size 1. */
+/** A value [lead…, y's dims] with the reduced axes of size 1. */
 function kept(at: Differentiated, value: ValueId): ValueId {
   const { b, node } = at;
   const dims = b.dims(input(at));
@@ -33,7 +36,7 @@ function kept(at: Differentiated, value: ValueId): ValueId {
   return reshape(b, value, [...b.dims(value).slice(0, lead), ...dims.map((size, axis) => (axes.has(axis) ? 1 : size))]);
 }
 
-/** The same repeated along the reduced axes: of the input's dims. */
+/** The same repeated along the reduced axes: [lead…, x's dims]. */
 function spread(at: Differentiated, value: ValueId): ValueId {
   const { b, node } = at;
   const lead = b.rank(value) - b.rank(node.outputs[0] as ValueId);

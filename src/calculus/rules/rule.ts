@@ -152,19 +152,32 @@ export function linearInFirst(at: Differentiated): Linearity {
  */
 export function masked(b: Builder, value: ValueId, mask: ValueId): ValueId {
   const maker = b.producerOf(value);
-  const inner = maker?.op === "Reshape" ? b.producerOf(maker.inputs[0] as ValueId) : maker;
+  const reshaped = maker?.op === "Reshape";
+  const inner = reshaped ? b.producerOf(maker.inputs[0] as ValueId) : maker;
   const [given = "", known = ""] = inner?.inputs ?? [];
   if (inner?.op !== "Mul" || !b.isEmitted(inner.outputs[0] as ValueId)) return mul(b, value, mask);
   // The known factor must be a mask too: all axes of the product but the columns'.
   const whole = b.dims(inner.outputs[0] as ValueId);
-  const own = b.dims(known);
-  const first = own.findIndex((size) => size !== 1);
-  const kept = first < 0 ? [] : own.slice(first);
-  const behind = whole.slice(whole.length - kept.length);
-  const same = kept.length > 0 && kept.every((size, axis) => size === behind[axis]);
-  if (!same || count(kept) !== count(b.dims(mask)) || count(kept) === count(whole)) return mul(b, value, mask);
-  const both = mul(b, reshape(b, mask, own), known);
+  const own = withoutLeadingOnes(b.dims(known));
+  const behind = whole.slice(whole.length - own.length);
+  const isMask = own.length > 0 && own.every((size, axis) => size === behind[axis]) && count(own) < count(whole);
+  if (!isMask) return mul(b, value, mask);
+  const factor = withoutLeadingOnes(b.dims(mask));
+  const alike = count(factor) === count(own);
+  if (!alike && (reshaped || !broadcastsTo(factor, own))) return mul(b, value, mask);
+  const both = mul(b, alike ? reshape(b, mask, b.dims(known)) : mask, known);
   return reshape(b, mul(b, given, both), b.dims(value));
+}
+
+function withoutLeadingOnes(dims: Dims): Dims {
+  const first = dims.findIndex((size) => size !== 1);
+  return first < 0 ? [] : dims.slice(first);
+}
+
+function broadcastsTo(from: Dims, to: Dims): boolean {
+  return (
+    from.length <= to.length && from.every((size, axis) => size === 1 || size === to[to.length - from.length + axis])
+  );
 }
 
 /** Linear in its first two inputs apart, whatever the bias does. */

@@ -1,0 +1,162 @@
+import type { Builder } from "../graph/builder.ts";
+import type { ValueId } from "../graph/graph.ts";
+import type { Layer } from "../graph/layers.ts";
+import { expand, matMul, mul, reshape, slice, sqrt, reduceSum, square, swap } from "../graph/operators.ts";
+import { Tensor } from "../graph/tensor.ts";
+import type { Loss } from "../losses/loss.ts";
+import type { Factor } from "./factor.ts";
+import type { Jet } from "./jets.ts";
+import { asPreactivation, featuresAt, featureWidth } from "./positions.ts";
+import { pushForward } from "./taylor.ts";
+
+// Quadratic forms of a layer's Hessian by a forward sweep of second order: Σ over directions V of ⟨V, H[V]⟩, where z' = V φ at every
+// position. With V = f_r e_jᵀ for the columns f_r of a factor F Fᵀ = W Wᵀ and all features j that is relative flatness, with F = I
+// the trace. Where nothing above mixes positions, the features' length stands for all of them: z'_t = f_r ‖φ_t‖.
+
+/** The form of one run's directions, and the Gauss-Newton part of it, [B] each. */
+export interface HessianForm {
+  readonly hessian: ValueId;
+  readonly gaussNewton: ValueId;
+}
+
+export interface Scored {
+  readonly loss: Loss;
+  readonly scores: ValueId;
+  readonly labels: ValueId;
+}
+
+/** Inner products of a layer's features at all pairs of positions, [B, G, T, T]. */
+export function positionProducts(b: Builder, layer: Layer): ValueId {
+  const features = featuresAt(b, layer);
+  return matMul(b, swap(b, features), features);
+}
+
+/** The features that a sweep's directions go through one by one. */
+export interface SelectedFeatures {
+  /** The feature of each direction as a row with a one, [R, width]. */
+  readonly selectors: ValueId;
+  /** [B, G, width, T]: the features, or a factor of their inner products. */
+  readonly rows: ValueId;
+}
+
+/**
+ * Along given directions.
+ *
+ * @param directions [R, d], each within one group
+ * @param selected absent where lengths stand for all features
+ */
+export function alongDirections(
+  b: Builder,
+  layer: Layer,
+  scored: Scored,
+  directions: ValueId,
+  selected: SelectedFeatures | undefined,
+): HessianForm {
+  const { d, groups } = layer;
+  const [count] = b.dims(directions) as [number];
+  const chosen = selected ? chosenFeatures(b, count, selected) : lengthsOfAll(b, layer);
+  const moved = mul(b, reshape(b, directions, [count, 1, groups, d / groups, 1]), chosen);
+  return formOf(b, layer, scored, moved);
+}
+
+/** The feature of each direction, [R, B, G, 1, T]. */
+function chosenFeatures(b: Builder, count: number, { selectors, rows }: SelectedFeatures): ValueId {
+  return matMul(b, reshape(b, selectors, [count, 1, 1, 1, b.dims(selectors)[1] as number]), rows);
+}
+
+/** ‖φ_t‖ for all directions alike, [1, B, 1, 1, T]. */
+function lengthsOfAll(b: Builder, layer: Layer): ValueId {
+  const lengths = lengthsAt(b, layer);
+  return reshape(b, lengths, [1, ...b.dims(lengths)]);
+}
+
+/** The random signs of the estimate: what one probe draws for a sample. */
+export interface ProbeSigns {
+  /** [K, B, G · r]. */
+  readonly rows: ValueId;
+  /** [K, B, m] for each group, [K, B, G · m]; absent where lengths stand for all features. */
+  readonly features: ValueId | undefined;
+}
+
+/**
+ * Estimate: V = F · D A D' with A one fixed matrix of ±1 and D, D' Rademacher diagonals of each sample's own, so that E⟨V, H[V]⟩ is the
+ * form. The sum over the K probes; divide by K.
+ *
+ * @param factor F of each group, [G, d/G, r]
+ */
+export function alongProbes(
+  b: Builder,
+  layer: Layer,
+  scored: Scored,
+  factor: ValueId,
+  mixing: ValueId,
+  signs: ProbeSigns,
+): HessianForm {
+  const { groups } = layer;
+  const [probes, batch] = b.dims(signs.rows) as [number, number];
+  const rank = b.dims(factor)[2] as number;
+  const rows = reshape(b, signs.rows, [probes, batch, groups, rank, 1]);
+  let moved: ValueId;
+  if (signs.features === undefined) {
+    moved = mul(b, matMul(b, factor, rows), lengthsOfAll(b, layer));
+  } else {
+    const turned = mul(
+      b,
+      featuresAt(b, layer),
+      reshape(b, signs.features, [probes, batch, groups, featureWidth(layer), 1]),
+    );
+    moved = matMul(b, factor, mul(b, matMul(b, mixing, turned), rows));
+  }
+  return formOf(b, layer, scored, moved);
+}
+
+/** ‖φ_t‖ of each position, [B, 1, 1, T]. */
+function lengthsAt(b: Builder, layer: Layer): ValueId {
+  return sqrt(b, reduceSum(b, square(b, featuresAt(b, layer)), [2], true));
+}
+
+/** The sweep from z' [R, B, G, d/G, T] of all uses to the loss. */
+function formOf(b: Builder, layer: Layer, { loss, scores, labels }: Scored, moved: ValueId): HessianForm {
+  const seeds = new Map<ValueId, Jet>();
+  let begin = 0;
+  const total = b.dims(moved)[4] as number;
+  for (const use of layer.uses) {
+    const dims = b.dims(use.preactivation);
+    const positions = dims.slice(1).reduce((product, size) => product * size, 1) / layer.d;
+    const own = positions === total ? moved : slice(b, moved, [4], [begin], [begin + positions]);
+    begin += positions;
+    const [count] = b.dims(own) as [number];
+    const whole = expand(b, own, [count, dims[0] as number, ...b.dims(own).slice(2)]);
+    const rows = reshape(b, whole, [count, dims[0] as number, layer.d, positions]);
+    seeds.set(use.preactivation, { first: asPreactivation(b, use, rows) });
+  }
+  const jet = pushForward(b, seeds, [scores], 2).get(scores);
+  if (!jet) throw new TypeError(`layer ${layer.name}: the outputs do not depend on it`);
+  return loss.secondOrder(b, scores, labels, jet);
+}
+
+/**
+ * The columns of a factor as directions in all of R^d, each within its group: [rank · G, d], row-major. Columns of zeros are left out,
+ * but for one where there are no others.
+ */
+export function directionsOf({ rows, columns, values }: Factor, groups: number): Float32Array[] {
+  const size = rows / groups;
+  const directions: Float32Array[] = [];
+  for (let group = 0; group < groups; group++) {
+    for (let column = 0; column < columns; column++) {
+      const direction = new Float32Array(rows);
+      for (let row = 0; row < size; row++) {
+        direction[group * size + row] = values[(group * size + row) * columns + column] as number;
+      }
+      if (direction.some((value) => value !== 0)) directions.push(direction);
+    }
+  }
+  return directions.length > 0 ? directions : [new Float32Array(rows)];
+}
+
+/** A fixed matrix of ±1 from a stream of signs, [r, m]. */
+export function mixingMatrix(b: Builder, rank: number, m: number, fill: (target: Float32Array) => void): ValueId {
+  const values = new Float32Array(rank * m);
+  fill(values);
+  return b.constant(Tensor.float32([rank, m], values));
+}

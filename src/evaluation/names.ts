@@ -1,0 +1,8 @@
+import type { ValueId } from "../graph/graph.ts";
+
+// Names that the passes' graphs have and no model has.
+
+export const LABELS: ValueId = "flatness/labels";
+export const LOSS = "flatness/loss";
+export const CORRECT = "flatness/correct";
+export const COUNTED = "flatness/counted";

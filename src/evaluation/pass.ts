@@ -1,0 +1,39 @@
+import type { Graph, ValueId } from "../graph/graph.ts";
+import type { RuntimeArray } from "../runtime/session.ts";
+
+/** What a number per sample is: `loss`, or a form of a layer's curvature such as `weighted/fc1`. */
+export type QuantityKey = string;
+
+/** One run of a pass's graph on a batch: what goes in besides the data, and which outputs are taken for what. */
+export interface Run {
+  readonly feeds: ReadonlyMap<ValueId, RuntimeArray>;
+  /** Output of the graph → the quantities that its values are added to. */
+  readonly takes: ReadonlyMap<string, readonly QuantityKey[]>;
+}
+
+/** What a batch needs before its runs: a graph of its own, whose outputs become further inputs. */
+export interface Prologue {
+  readonly graph: Graph;
+  derive(outputs: ReadonlyMap<string, RuntimeArray>): ReadonlyMap<ValueId, RuntimeArray>;
+}
+
+/** A graph whose outputs are per-sample numbers, and the runs that one batch needs; the values of all runs are added. */
+export interface Pass {
+  readonly graph: Graph;
+  /** Names of the graph's inputs. */
+  readonly inputs: ReadonlySet<ValueId>;
+  /** Samples at once. */
+  readonly batch: number;
+  readonly prologue?: Prologue;
+  /** Quantities with a random part: they are drawn twice on some samples, so that the part's size is known. */
+  readonly random: ReadonlySet<QuantityKey>;
+  /**
+   * @param n samples of the batch that are not padding
+   * @param draw which of two independent draws
+   */
+  runs(n: number, draw: 0 | 1): Iterable<Run>;
+}
+
+export function inputsOf(graph: Graph): ReadonlySet<ValueId> {
+  return new Set(graph.inputs.map((input) => input.name));
+}

@@ -6,7 +6,7 @@ import { Tensor } from "../graph/tensor.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Factor } from "./factor.ts";
 import type { Jet } from "./jets.ts";
-import { asPreactivation, featuresAt, featureWidth } from "./positions.ts";
+import { asPreactivation, featuresAt, featureWidth, positionsFirst } from "./positions.ts";
 import { pushForward } from "./taylor.ts";
 
 // Quadratic forms of a layer's Hessian by a forward sweep of second order: Σ over directions V of ⟨V, H[V]⟩, where z' = V φ at every
@@ -55,8 +55,13 @@ export function alongDirections(
   const { d, groups } = layer;
   const [count] = b.dims(directions) as [number];
   const chosen = selected ? chosenFeatures(b, count, selected) : lengthsOfAll(b, layer);
-  const moved = mul(b, reshape(b, directions, [count, 1, groups, d / groups, 1]), chosen);
-  return formOf(b, layer, scored, moved);
+  if (groups === 1 && layer.uses.every(positionsFirst)) {
+    // Where z has its rows last they are written there at once: [R, B, T, d].
+    const [first, batch, , , positions] = b.dims(chosen) as [number, number, number, number, number];
+    const column = reshape(b, chosen, [first, batch, positions, 1]);
+    return formOf(b, layer, scored, mul(b, column, reshape(b, directions, [count, 1, 1, d])), 2);
+  }
+  return formOf(b, layer, scored, mul(b, reshape(b, directions, [count, 1, groups, d / groups, 1]), chosen), 4);
 }
 
 /** The feature of each direction, [R, B, G, 1, T]. */
@@ -107,7 +112,7 @@ export function alongProbes(
     );
     moved = matMul(b, factor, mul(b, matMul(b, mixing, turned), rows));
   }
-  return formOf(b, layer, scored, moved);
+  return formOf(b, layer, scored, moved, 4);
 }
 
 /** ‖φ_t‖ of each position, [B, 1, 1, T]. */
@@ -115,20 +120,26 @@ function lengthsAt(b: Builder, layer: Layer): ValueId {
   return sqrt(b, reduceSum(b, square(b, featuresAt(b, layer)), [2], true));
 }
 
-/** The sweep from z' [R, B, G, d/G, T] of all uses to the loss. */
-function formOf(b: Builder, layer: Layer, { loss, scores, labels }: Scored, moved: ValueId): HessianForm {
+/**
+ * The sweep from z' of all uses to the loss.
+ *
+ * @param moved [R, B, G, d/G, T], or [R, B, T, d]
+ * @param axis of the positions
+ */
+function formOf(b: Builder, layer: Layer, { loss, scores, labels }: Scored, moved: ValueId, axis: 2 | 4): HessianForm {
   const seeds = new Map<ValueId, Jet>();
   let begin = 0;
-  const total = b.dims(moved)[4] as number;
+  const total = b.dims(moved)[axis] as number;
   for (const use of layer.uses) {
     const dims = b.dims(use.preactivation);
     const positions = dims.slice(1).reduce((product, size) => product * size, 1) / layer.d;
-    const own = positions === total ? moved : slice(b, moved, [4], [begin], [begin + positions]);
+    const own = positions === total ? moved : slice(b, moved, [axis], [begin], [begin + positions]);
     begin += positions;
-    const [count] = b.dims(own) as [number];
-    const whole = expand(b, own, [count, dims[0] as number, ...b.dims(own).slice(2)]);
-    const rows = reshape(b, whole, [count, dims[0] as number, layer.d, positions]);
-    seeds.set(use.preactivation, { first: asPreactivation(b, use, rows) });
+    const [count, , ...rest] = b.dims(own) as [number, number, ...number[]];
+    const whole = expand(b, own, [count, dims[0] as number, ...rest]);
+    const rows = () => reshape(b, whole, [count, dims[0] as number, layer.d, positions]);
+    const first = axis === 2 ? reshape(b, whole, [count, ...dims]) : asPreactivation(b, use, rows());
+    seeds.set(use.preactivation, { first });
   }
   const jet = pushForward(b, seeds, [scores], 2).get(scores);
   if (!jet) throw new TypeError(`layer ${layer.name}: the outputs do not depend on it`);

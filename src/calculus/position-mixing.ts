@@ -11,8 +11,10 @@ import { dependents } from "./vjp.ts";
  * positions, each carries its own features' length along r directions, instead of r directions for every feature.
  *
  * Positions are followed as one axis through the operators above; an operator that is not known to keep it counts as mixing.
+ *
+ * @param scores [B, T, C], a loss term for each T
  */
-export function mixesPositions(b: Builder, layer: Layer, outputs: ValueId): boolean {
+export function mixesPositions(b: Builder, layer: Layer, scores: ValueId): boolean {
   const [use] = layer.uses;
   if (!use || layer.uses.length > 1 || use.kind !== "dense") return true;
   const z = b.dims(use.preactivation);
@@ -27,7 +29,8 @@ export function mixesPositions(b: Builder, layer: Layer, outputs: ValueId): bool
     const axis = keptAxis(b, node, axes, varying, size);
     for (const output of node.outputs) if (output && axis !== undefined) axes.set(output, axis);
   }
-  return !axes.has(outputs);
+  // The loss mixes the scores of a term: only as its terms are positions apart.
+  return axes.get(scores) !== 1;
 }
 
 /** The axis of the positions in a node's output, or undefined where they are mixed or lost. */
@@ -50,6 +53,7 @@ function keptAxis(
     const places = known.map(({ input, axis }) => b.rank(input) - (axis as number));
     return places.every((place) => place === places[0]) ? rank - fromEnd : undefined;
   }
+  if (known.some(({ axis }) => axis !== first.axis)) return undefined;
   const axisOf = (name: string, fallback: number) => (int(node, name, fallback) + dims.length) % dims.length;
   switch (node.op) {
     case "MatMul":

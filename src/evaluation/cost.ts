@@ -1,5 +1,4 @@
 import type { Builder } from "../graph/builder.ts";
-import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import { count } from "../graph/tensor.ts";
 
@@ -25,9 +24,46 @@ export function columnCost(all: readonly Layer[], asked: readonly Layer[], colum
   return 1 + (columns * (pulled + products)) / forward;
 }
 
-/** Elements of the largest value of a pass, a sample: what memory follows. */
-export function largestValue(b: Builder, values: Iterable<ValueId>, batch: number): number {
+/** Elements of the largest value of an instantiated model, a sample: what memory and caches follow. */
+export function largestValue({ b, batch }: { readonly b: Builder; readonly batch: number }): number {
   let largest = 1;
-  for (const value of values) largest = Math.max(largest, count(b.typeIfKnown(value)?.dims ?? []) / batch);
+  for (const node of b.nodes) {
+    for (const output of node.outputs) {
+      const dims = b.typeIfKnown(output)?.dims;
+      if (dims && !b.constantOf(output)) largest = Math.max(largest, count(dims) / batch);
+    }
+  }
   return largest;
+}
+
+/** Elements of the largest value of one run that the caches bear: sweeps read theirs several times, columns once or twice. */
+const CACHED = { columns: 4e6, sweeps: 1e6 };
+/** Columns or directions × samples, whatever the size. */
+const MOST_FOLDED = 160;
+const LEAST_FOLDED = 8;
+const MOST_SAMPLES = 16;
+const MOST_DIRECTIONS = 32;
+
+/** Samples at once for so many columns. */
+export function columnBatch(columns: number, largest: number): number {
+  const folded = Math.min(MOST_FOLDED, CACHED.columns / largest);
+  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / columns)));
+}
+
+/** Directions of one run of an exact sweep, and samples at once. */
+export function sweepSize(directions: number, largest: number): { perRun: number; batch: number } {
+  const folded = Math.min(MOST_FOLDED, Math.max(LEAST_FOLDED, CACHED.sweeps / largest));
+  const perRun = evenChunk(directions, Math.min(MOST_DIRECTIONS, Math.floor(folded)));
+  return { perRun, batch: Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / perRun))) };
+}
+
+/** Samples at once for so many probes of each. */
+export function probeBatch(probes: number, largest: number): number {
+  const folded = Math.min(MOST_FOLDED, CACHED.sweeps / largest);
+  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / probes)));
+}
+
+/** The size of equal chunks of at most `largest`. */
+export function evenChunk(total: number, largest: number): number {
+  return Math.ceil(total / Math.ceil(total / largest));
 }

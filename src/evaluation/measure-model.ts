@@ -12,7 +12,7 @@ import { version } from "../version.ts";
 import { bindInputs } from "./binding.ts";
 import { chooseLayers, chooseLoss, labelField } from "./choice.ts";
 import { columnsPass } from "./columns-pass.ts";
-import { columnCost } from "./cost.ts";
+import { columnBatch, columnCost, evenChunk, largestValue, probeBatch, sweepSize } from "./cost.ts";
 import { withOperator } from "./curvature-operator.ts";
 import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
 import { CORRECT, LOSS } from "./names.ts";
@@ -48,16 +48,13 @@ export interface Measurement {
   readonly perSample: readonly PerSample[];
 }
 
-/** Samples at once: without columns a forward pass is what is run; with them, memory and caches favour few. */
+/** Samples at once where a forward pass is all that is run. */
 const FORWARD_BATCH = 64;
-/** Columns × samples at once. */
-const LARGEST_FOLDED_BATCH = 160;
-/** Columns, or directions, that one run takes. */
+/** Columns that one run takes. */
 const LARGEST_COLUMN_CHUNK = 80;
-const LARGEST_DIRECTION_CHUNK = 32;
-const LARGEST_COLUMN_BATCH = 16;
 const PRODUCT_BATCH = 64;
 const PROBES = 4;
+const PAIRED_SAMPLES = 256;
 const IGNORED = -100;
 
 /**
@@ -102,14 +99,15 @@ export async function measureModel(
   const plan = (at: Prepared, before?: readonly RefusedLayer[]) => {
     const layers = chooseLayers(at, options.layers ?? "all");
     const task = taskOf(at, layers, options);
-    return { layers, task, ...planRows(layers, measures, task, before) };
+    return { at, layers, task, ...planRows(layers, measures, task, before) };
   };
   // Once to see what the methods are, once at the batch size that suits them.
   const sketch = plan(await prepared(1));
   const forms = formsOf(sketch.rows);
   const chunk = evenChunk(loss.columnCount(sketch.task.terms), LARGEST_COLUMN_CHUNK);
+  const largest = largestValue(sketch.at);
   const limit = (batch: number) => Math.min(indices.length, options.batch ?? batch);
-  const main = await prepared(limit(columnBatch(forms, loss.estimatedCount(sketch.task.terms), chunk)));
+  const main = await prepared(limit(mainBatch(forms, loss.estimatedCount(sketch.task.terms), chunk, largest)));
   const { layers, task, rows, refused } = plan(main, sketch.refused);
   checkMeasurable(main, rows, refused);
   const planned = formsOf(rows);
@@ -118,15 +116,15 @@ export async function measureModel(
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
       const count = Math.max(...swept.forms.map((form) => directionCount(swept.layer, form, swept.mixes)));
-      const perRun = evenChunk(count, LARGEST_DIRECTION_CHUNK);
-      const at = await prepared(limit(foldedBatch(perRun)));
+      const { perRun, batch } = sweepSize(count, largest);
+      const at = await prepared(limit(batch));
       return exactHessianPass(at, within(at, swept), perRun);
     });
   }
   for (const swept of sweptLayers(planned, "taylor-probes", task)) {
     passes.push(async () => {
       const probes = options.probes ?? PROBES;
-      const at = await prepared(limit(foldedBatch(probes)));
+      const at = await prepared(limit(probeBatch(probes, largest)));
       return probedHessianPass(at, within(at, swept), probes, seed);
     });
   }
@@ -141,7 +139,13 @@ export async function measureModel(
   for (const [index, build] of passes.entries()) {
     const onBatch = (done: number) =>
       options.onProgress?.(index * indices.length + done, passes.length * indices.length);
-    loading += await runPass(await build(), source, totals, { runtime, session, signal: options.signal, onBatch });
+    loading += await runPass(await build(), source, totals, {
+      runtime,
+      session,
+      signal: options.signal,
+      pairedSamples: options.pairedSamples ?? PAIRED_SAMPLES,
+      onBatch,
+    });
   }
 
   const losses = totals.moments.get(LOSS);
@@ -154,7 +158,7 @@ export async function measureModel(
     seed,
     async withOperator(among, run) {
       const at = await prepared(limit(PRODUCT_BATCH));
-      const running = { runtime, session, signal: options.signal, onBatch: () => undefined };
+      const running = { runtime, session, signal: options.signal, pairedSamples: 0, onBatch: () => undefined };
       return withOperator(at, among, task.curvature, source, n * losses.meanTerms, running, run);
     },
   };
@@ -239,27 +243,19 @@ function sweptLayers(forms: readonly PlannedForm[], method: PlannedForm["method"
   return [...found].map(([layer, list]) => ({ layer, forms: list, mixes: task.mixes(layer) }));
 }
 
-/** The size of equal chunks of at most `largest`. */
-function evenChunk(total: number, largest: number): number {
-  return Math.ceil(total / Math.ceil(total / largest));
-}
-
-function foldedBatch(columns: number): number {
-  return Math.max(1, Math.min(LARGEST_COLUMN_BATCH, Math.floor(LARGEST_FOLDED_BATCH / columns)));
-}
-
-function columnBatch(forms: readonly PlannedForm[], estimated: number, chunk: number): number {
+function mainBatch(forms: readonly PlannedForm[], estimated: number, chunk: number, largest: number): number {
   const methods = forms.map((form) => form.method);
-  if (methods.includes("gauss-newton-exact")) return foldedBatch(chunk);
-  return methods.includes("gauss-newton-probes") ? foldedBatch(estimated) : FORWARD_BATCH;
+  if (methods.includes("gauss-newton-exact")) return columnBatch(chunk, largest);
+  return methods.includes("gauss-newton-probes") ? columnBatch(estimated, largest) : FORWARD_BATCH;
 }
 
-/** @throws UnsupportedOperatorError, ModelError when of what needs the data nothing that was asked for can be had */
+/** @throws UnsupportedOperatorError or ModelError when nothing of what was asked for can be had */
 function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: readonly RefusedLayer[]): void {
-  if (refused.length === 0 || rows.some((row) => row.plan.kind !== "weights")) return;
-  const reasons = new Set(refused.map(({ layer, reason }) => `layer ${layer.name}: ${reason}`));
+  if (rows.some(({ plan }) => plan.kind !== "weights") || refused.length === 0) return;
+  const reasons = new Map(refused.map(({ layer, reason }) => [layer.name, `layer ${layer.name}: ${reason}`]));
+  const message = `nothing of what was asked for can be measured: ${[...reasons.values()].join("; ")}`;
   const unsupported = refused.some(({ layer }) => at.above(layer).kind === "unsupported");
-  throw new (unsupported ? UnsupportedOperatorError : ModelError)([...reasons].join("; "));
+  throw unsupported ? new UnsupportedOperatorError(message) : new ModelError(message);
 }
 
 /** Weights that are no numbers make every result one. */

@@ -7,9 +7,6 @@ import { padded, type Binding } from "./binding.ts";
 import { COUNTED, LABELS } from "./names.ts";
 import type { Pass, QuantityKey } from "./pass.ts";
 
-/** About so many samples have random quantities drawn twice, so that the random part's own variance is known. */
-const PAIRED_SAMPLES = 256;
-
 /** The data and how it goes into a graph, whatever the pass. */
 export interface Source {
   readonly data: Dataset;
@@ -74,6 +71,8 @@ export interface RunOptions {
   readonly runtime: Runtime;
   readonly session: SessionOptions;
   readonly signal: AbortSignal | undefined;
+  /** About so many samples have random quantities drawn twice, so that the random part's own variance is known. */
+  readonly pairedSamples: number;
   /** Told how many samples are done. */
   onBatch(done: number): void;
 }
@@ -90,7 +89,7 @@ export async function runPass(pass: Pass, source: Source, totals: Totals, option
     const { data, indices, binding, labels, terms } = source;
     const { batch } = pass;
     // Spread over the data: what a few samples have of the random part is no measure of the rest.
-    const everyth = Math.max(1, Math.floor(indices.length / PAIRED_SAMPLES));
+    const everyth = Math.max(1, Math.floor(indices.length / options.pairedSamples));
     let read: Batch | undefined;
     for (let start = 0; start < indices.length; start += batch) {
       options.signal?.throwIfAborted();

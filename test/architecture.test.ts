@@ -13,7 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   statistics: [],
   data: [],
-  measures: ["losses", "calculus"],
+  measures: ["losses", "calculus", "statistics"],
   evaluation: ["measures", "losses", "calculus", "lowering", "runtime", "data", "statistics"],
   theory: ["measures", "evaluation", "data", "statistics"],
   training: ["evaluation", "calculus", "losses", "lowering", "runtime", "data"],

@@ -39,10 +39,22 @@ function squaredError(name: string, weight: (outputs: number) => number): Loss64
   };
 }
 
+const binaryCrossEntropy: Loss64 = {
+  name: "binary-cross-entropy",
+  value: (outputs, target) =>
+    outputs.reduce((sum, f, c) => sum + Math.max(f, 0) + Math.log1p(Math.exp(-Math.abs(f))) - target[c]! * f, 0) /
+    outputs.length,
+  hessian: (outputs) =>
+    square(outputs.length, (j, k) =>
+      j === k ? 1 / (1 + Math.exp(-outputs[j]!)) / (1 + Math.exp(outputs[j]!)) / outputs.length : 0,
+    ),
+};
+
 export const losses64: readonly Loss64[] = [
   crossEntropy,
   squaredError("squared-error-mean", (outputs) => 1 / outputs),
   squaredError("squared-error-sum", () => 1),
+  binaryCrossEntropy,
 ];
 
 function square(size: number, entry: (row: number, column: number) => number): Float64Array {

@@ -3,7 +3,7 @@ import { float, int } from "../src/graph/graph.ts";
 import type { Tensor } from "../src/graph/tensor.ts";
 import { map, product, stridesOf, taken, walk, zip, type Array64 } from "./float64-array.ts";
 import { moved } from "./float64-movement.ts";
-import { averagePool, convolution, maxima, poolDims } from "./float64-windows.ts";
+import { averagePool, convolution, maxima, poolDims, transposedConvolution } from "./float64-windows.ts";
 
 /**
  * What was decided at the kinks of a network: slopes of piecewise linear functions, places of maxima. With the decisions
@@ -73,12 +73,20 @@ function evaluate(node: Node, inputs: readonly (Array64 | undefined)[], decide: 
       return sloped(x, decide, (value) => (value > 0 ? 1 : float(node, "alpha", 0.01)));
     case "Clip":
       return clipped(x, y?.data[0] ?? -Infinity, z?.data[0] ?? Infinity, decide);
+    case "Tanh":
+      return map(x, Math.tanh);
+    case "Softplus":
+      return map(x, (value) => Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value))));
+    case "Gather":
+      return rowsAt(x, y);
     case "MatMul":
       return matMul(x, y);
     case "Gemm":
       return gemm(node, x, y, z);
     case "Conv":
       return convolution(node, x, y, z);
+    case "ConvTranspose":
+      return transposedConvolution(node, x, y, z);
     case "AveragePool":
       return averagePool(node, x);
     case "MaxPool":
@@ -146,6 +154,13 @@ function gemm(node: Node, x: Array64, y: Array64, c?: Array64): Array64 {
   const [alpha, beta] = [float(node, "alpha", 1), float(node, "beta", 1)];
   const scaled = map(result, (value) => alpha * value);
   return c ? zip(scaled, c, (a, b) => a + beta * b) : scaled;
+}
+
+/** Rows of a table at indices: Gather along axis 0. */
+function rowsAt(table: Array64, { dims, data }: Array64): Array64 {
+  const width = product(table.dims.slice(1));
+  const rows = Array.from(data, (row) => Array.from(table.data.subarray(row * width, (row + 1) * width)));
+  return { dims: [...dims, ...table.dims.slice(1)], data: Float64Array.from(rows.flat()) };
 }
 
 function globalAverage({ dims, data }: Array64): Array64 {

@@ -102,6 +102,53 @@ export function convolution(node: Node, x: Array64, w: Array64, bias?: Array64):
   return { dims: [batch, outputs, ...output], data };
 }
 
+/** y[n, o, i·stride + k·dilation − pad] += x[n, c, i] w[c, o, k], then the bias: what is pushed beyond the output is lost. */
+export function transposedConvolution(node: Node, x: Array64, w: Array64, bias?: Array64): Array64 {
+  const [batch, channels, ...spatial] = x.dims as [number, number, ...number[]];
+  const [, perGroup, ...kernel] = w.dims as [number, number, ...number[]];
+  const groups = int(node, "group", 1);
+  const [ones, none] = [kernel.map(() => 1), kernel.map(() => 0)];
+  const strides = ints(node, "strides") ?? ones;
+  const dilations = ints(node, "dilations") ?? ones;
+  const pads = ints(node, "pads") ?? [...none, ...none];
+  const extra = ints(node, "output_padding") ?? none;
+  const output = spatial.map(
+    (size, axis) =>
+      strides[axis]! * (size - 1) +
+      extra[axis]! +
+      (kernel[axis]! - 1) * dilations[axis]! +
+      1 -
+      pads[axis]! -
+      pads[axis + kernel.length]!,
+  );
+  const outputs = perGroup * groups;
+  const [taps, to] = [indices(kernel), stridesOf(output)];
+  const size = product(output);
+  const data = new Float64Array(batch * outputs * size).map(
+    (_, place) => bias?.data[Math.floor(place / size) % outputs] ?? 0,
+  );
+  for (let n = 0; n < batch; n++) {
+    for (let c = 0; c < channels; c++) {
+      const group = Math.floor(c / (channels / groups));
+      for (const [i, position] of indices(spatial).entries()) {
+        const value = x.data[(n * channels + c) * product(spatial) + i]!;
+        for (const [k, tap] of taps.entries()) {
+          const at = position.map(
+            (start, axis) => start * strides[axis]! + tap[axis]! * dilations[axis]! - pads[axis]!,
+          );
+          if (at.some((index, axis) => index < 0 || index >= output[axis]!)) continue;
+          const place = at.reduce((sum, index, axis) => sum + index * to[axis]!, 0);
+          for (let o = 0; o < perGroup; o++) {
+            const weight = w.data[(c * perGroup + o) * taps.length + k]!;
+            data[(n * outputs + group * perGroup + o) * size + place]! += value * weight;
+          }
+        }
+      }
+    }
+  }
+  return { dims: [batch, outputs, ...output], data };
+}
+
 /** The mean over each window, of the elements inside the input, or of those inside the padded input. */
 export function averagePool(node: Node, x: Array64): Array64 {
   const counted = int(node, "count_include_pad", 0) === 1 ? PADDING : 0;

@@ -20,6 +20,13 @@ export interface LayerTruth {
   readonly kappa_hessian: number;
   readonly kappa_ggn: number;
   readonly trace_hessian: number;
+  readonly trace_ggn: number;
+  readonly lambda_max_hessian: number;
+  readonly lambda_max_ggn: number;
+  /** Σ_s ‖w_s‖² λ_max(H_ss). */
+  readonly maxeig_sum_hessian: number;
+  readonly maxeig_sum_ggn: number;
+  readonly kappa_ggn_i: readonly number[];
   readonly kappa_hessian_i: readonly number[];
 }
 
@@ -57,6 +64,13 @@ export function measureAll(
   indices: Int32Array = Int32Array.from({ length: data.n }, (_, index) => index),
 ): Promise<Measurement> {
   return measureModel(subject, { data, indices, description: "" }, { threads: 1, ...options }, nodeRuntime);
+}
+
+/** The name that a measurement has for a layer of a truth. */
+export function layerOf({ result }: Measurement, { node_name }: LayerTruth): string {
+  const layer = result.layers.find(({ node }) => node === node_name);
+  if (!layer) throw new Error(`no layer of node ${node_name}`);
+  return layer.name;
 }
 
 export function rowOf({ result }: Measurement, layer: string, measure: string): ResultRow {

@@ -16,16 +16,26 @@ export function modelOf(graph: Graph): ModelFile {
 
 /** Outputs of a sample. */
 export function widthOf({ graph, x }: Sketched): number {
-  const output = run(graph, new Map([["x", x]])).get(graph.outputs[0]!.name)!;
-  return product(output.dims.slice(1));
+  const width =
+    widths.get(graph) ??
+    product(
+      run(graph, new Map([["x", x]]))
+        .get(graph.outputs[0]!.name)!
+        .dims.slice(1),
+    );
+  widths.set(graph, width);
+  return width;
 }
 
-/** The labels of a sketch's samples for a loss: classes in turn, or random targets. */
+const widths = new WeakMap<Graph, number>();
+
+/** The labels of a sketch's samples for a loss: classes in turn, or random targets, from 0 to 1 where they are shares. */
 export function targetsOf(net: Sketched, loss: string, sample: number): number[] {
   const width = widthOf(net);
   if (loss === "cross-entropy") return [sample % width];
   const normal = normals(4711 + sample);
-  return Array.from({ length: width }, normal);
+  const targets = Array.from({ length: width }, normal);
+  return loss === "binary-cross-entropy" ? targets.map((value) => Math.fround(1 / (1 + Math.exp(-value)))) : targets;
 }
 
 /** The sketch's samples as a data set of x and y. */

@@ -67,6 +67,25 @@ export class Sketch {
     return this.random(`${name}.weight`, [m, d], Math.sqrt(2 / m));
   }
 
+  /** An embedding table, `m` tokens of `d` numbers: column j of W is row j of the table. */
+  table(name: string, m: number, d: number): ValueId {
+    this.#layers.push({ name, weight: `${name}.weight`, d, m, groups: 1, place: (row, column) => column * d + row });
+    return this.random(`${name}.weight`, [m, d], 1);
+  }
+
+  /** Of a transposed convolution, stored as [in, out / groups, …kernel]. */
+  turnedKernel(name: string, dims: readonly number[], groups = 1): ValueId {
+    const [inputs, rows] = [dims[0]! / groups, dims[1]!];
+    const taps = product(dims.slice(2));
+    const place = (row: number, column: number) => {
+      const channel = Math.floor(row / rows) * inputs + Math.floor(column / taps);
+      return (channel * rows + (row % rows)) * taps + (column % taps);
+    };
+    const [d, m] = [rows * groups, inputs * taps];
+    this.#layers.push({ name, weight: `${name}.weight`, d, m, groups, place });
+    return this.random(`${name}.weight`, dims, Math.sqrt(2 / m));
+  }
+
   random(name: string, dims: readonly number[], deviation = 0.3): ValueId {
     return this.constant(
       name,

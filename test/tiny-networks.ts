@@ -1,4 +1,6 @@
 import { Sketch, type Sketched } from "./sketch.ts";
+import { tinyEmbeddings } from "./tiny-embeddings.ts";
+import { tinyTransposedConvolutions } from "./tiny-transposed-convolutions.ts";
 
 /** Sample count of every tiny network: one more than a batch of two, so that a short batch comes last. */
 const N = 3;
@@ -8,6 +10,8 @@ export const TIED = "max pool with ties: the first of equal ones counts";
 
 /** Networks small enough for a Hessian by brute force, each with one feature that the others do not have. */
 export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
+  ...tinyEmbeddings,
+  ...tinyTransposedConvolutions,
   "dense, three layers"() {
     const s = new Sketch(11, [4]);
     const a = s.op("Relu", [s.op("Gemm", ["x", s.rows("a", [5, 4]), s.random("a.bias", [5])], { transB: 1 })]);

@@ -84,23 +84,8 @@ function sameAxis(from: Dims, axis: number, to: Dims, size: number): number | un
   return found >= 0 ? found : undefined;
 }
 
-const elementwise = new Set([
-  ...["Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Where", "Sum", "Mean", "PRelu", "Neg", "Abs", "Exp", "Log"],
-  ...["Sqrt", "Reciprocal", "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Erf", "Gelu"],
-  ...[
-    "Elu",
-    "Selu",
-    "Celu",
-    "Softplus",
-    "Softsign",
-    "Mish",
-    "Identity",
-    "Dropout",
-    "Cast",
-    "CastLike",
-    "Mod",
-    "Sin",
-    "Cos",
-  ],
-  ...["Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "ThresholdedRelu"],
-]);
+const elementwise = new Set(
+  `Add Sub Mul Div Pow Min Max Where Sum Mean PRelu Neg Abs Exp Log Sqrt Reciprocal Relu LeakyRelu Clip
+  Sigmoid HardSigmoid HardSwish Tanh Erf Gelu Elu Selu Celu Softplus Softsign Mish Identity Dropout
+  Cast CastLike Mod Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh ThresholdedRelu`.split(/\s+/),
+);

@@ -31,18 +31,17 @@ export const disk: Files = {
 
   async sha256(files: readonly ByteFile[]) {
     const hash = createHash("sha256");
-    const buffer = new Uint8Array(chunkBytes);
-    for (const file of files) for await (const chunk of chunks(file.name, () => buffer)) hash.update(chunk);
+    for (const file of files) for await (const chunk of file.stream()) hash.update(chunk);
     return hash.digest("hex");
   },
 };
 
-/** A new array for each chunk, as a reader may still hold the last one, unless the reader gives one of its own. */
-async function* chunks(path: string, space = () => new Uint8Array(chunkBytes)): AsyncGenerator<Uint8Array> {
+/** A new array for each chunk: a reader may still hold the last one. */
+async function* chunks(path: string): AsyncGenerator<Uint8Array> {
   const handle = await explained(path, open(path));
   try {
     for (;;) {
-      const { bytesRead, buffer } = await explained(path, handle.read(space()));
+      const { bytesRead, buffer } = await explained(path, handle.read(new Uint8Array(chunkBytes)));
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }

@@ -98,7 +98,7 @@ export async function measureModel(
 
   const plan = (at: Prepared, before?: readonly RefusedLayer[]) => {
     const layers = chooseLayers(at, options.layers ?? "all");
-    const task = taskOf(at, layers, options);
+    const task = taskOf(at, layers, options, indices.length);
     return { at, layers, task, ...planRows(layers, measures, task, before) };
   };
   // Once to see what the methods are, once at the batch size that suits them.
@@ -204,7 +204,7 @@ export async function measureModel(
   return { result, perSample: perSampleOf(rows, totals) };
 }
 
-function taskOf(at: Prepared, layers: readonly Layer[], options: MeasureOptions): Task {
+function taskOf(at: Prepared, layers: readonly Layer[], options: MeasureOptions, samples: number): Task {
   const { method = "auto", curvature = "hessian" } = options;
   const throughColumns = layers.filter((layer) => {
     const { kind } = at.above(layer);
@@ -220,6 +220,7 @@ function taskOf(at: Prepared, layers: readonly Layer[], options: MeasureOptions)
     layers: at.layers,
     method,
     curvature,
+    samples,
     above: at.above,
     mixes(layer) {
       const found = mixing.get(layer) ?? (layer.positions > 1 && mixesPositions(at.b, layer, at.scores));
@@ -253,7 +254,7 @@ function mainBatch(forms: readonly PlannedForm[], estimated: number, chunk: numb
 function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: readonly RefusedLayer[]): void {
   if (rows.some(({ plan }) => plan.kind !== "weights") || refused.length === 0) return;
   const reasons = new Map(refused.map(({ layer, reason }) => [layer.name, `layer ${layer.name}: ${reason}`]));
-  const message = `nothing of what was asked for can be measured: ${[...reasons.values()].join("; ")}`;
+  const message = [...reasons.values()].join("; ");
   const unsupported = refused.some(({ layer }) => at.above(layer).kind === "unsupported");
   throw unsupported ? new UnsupportedOperatorError(message) : new ModelError(message);
 }

@@ -8,6 +8,10 @@ const LARGEST_COLUMN_COST = 32;
 /** Up to this many directions `auto` sweeps along all of them. */
 export const LARGEST_DIRECTIONS = 512;
 
+/** Where positions are mixed and samples are more than these, more probed samples serve better than so many directions. */
+const FEW_SAMPLES = 1000;
+const LARGEST_DIRECTIONS_OF_MANY = 80;
+
 /**
  * How the curvature of one layer is had, and a form of it: Tr over W Wᵀ (relative flatness) or over the identity (trace). The one
  * place where a method is chosen.
@@ -42,7 +46,9 @@ function columnMethod({ loss, method, columnCost, terms }: Task): CurvatureMetho
 
 function sweepMethod(layer: Layer, task: Task, form: Form): CurvatureMethod {
   if (task.method !== "auto") return task.method === "exact" ? "taylor-exact" : "taylor-probes";
-  return directionCount(layer, form, task.mixes(layer)) <= LARGEST_DIRECTIONS ? "taylor-exact" : "taylor-probes";
+  const mixes = task.mixes(layer);
+  const most = mixes && task.samples > FEW_SAMPLES ? LARGEST_DIRECTIONS_OF_MANY : LARGEST_DIRECTIONS;
+  return directionCount(layer, form, mixes) <= most ? "taylor-exact" : "taylor-probes";
 }
 
 /** Directions of the exact sweep: the rank of W Wᵀ or of the identity, times the features where positions are mixed. */

@@ -31,6 +31,8 @@ export interface Task {
   readonly layers: readonly Layer[];
   readonly method: Method;
   readonly curvature: Curvature;
+  /** How many samples are measured on. */
+  readonly samples: number;
   above(layer: Layer): Above;
   /** Whether the network above the layer mixes its positions. */
   mixes(layer: Layer): boolean;

@@ -2,13 +2,15 @@ import { describe, expect, test } from "vitest";
 import { classifyAbove, type Above } from "../../src/calculus/above.ts";
 import { instantiate } from "../../src/graph/instantiate.ts";
 import { findLayers } from "../../src/graph/layers.ts";
+import { oneTerm } from "../../src/losses/labels.ts";
 import { Sketch } from "../sketch.ts";
 
-/** What is above each layer of a sketch that ends in the given value. */
-function above(sketch: Sketch, dims: readonly number[], output: string, batch = 2): Record<string, Above> {
+/** What is above each layer of a sketch that ends in the given value: one term a sample, unless it is tokens. */
+function above(sketch: Sketch, dims: readonly number[], output: string, tokens = false): Record<string, Above> {
   const { graph } = sketch.done(output, 1);
-  const { builder } = instantiate(graph, new Map([["x", { type: "float32", dims: [batch, ...dims] }]]));
-  return Object.fromEntries(findLayers(builder).map((layer) => [layer.name, classifyAbove(builder, layer, output)]));
+  const { builder } = instantiate(graph, new Map([["x", { type: "float32", dims: [2, ...dims] }]]));
+  const scores = tokens ? output : oneTerm(builder.dims(output)).arrange(builder, output);
+  return Object.fromEntries(findLayers(builder).map((layer) => [layer.name, classifyAbove(builder, layer, scores)]));
 }
 
 function kinds(all: Record<string, Above>): Record<string, string> {
@@ -18,7 +20,7 @@ function kinds(all: Record<string, Above>): Record<string, string> {
 const dense = (s: Sketch, x: string, name: string, d: number, m: number) =>
   s.op("Gemm", [x, s.rows(name, [d, m])], { transB: 1 });
 
-describe("logits: z plus a constant, one position a sample", () => {
+describe("logits: z plus a constant, one position a term", () => {
   test("through Add, Identity, Dropout and reshapes", () => {
     const s = new Sketch(1, [4]);
     const a = s.op("Relu", [dense(s, "x", "a", 5, 4)]);
@@ -42,7 +44,19 @@ describe("logits: z plus a constant, one position a sample", () => {
     expect(kinds(above(s, [3], out))).toEqual({ a: "piecewise-linear" });
   });
 
-  test("not a 1×1 convolution before pooling, nor tokens", () => {
+  test("of tokens, each a term", () => {
+    const s = new Sketch(5, [2, 3]);
+    const z = s.op("Add", [s.op("MatMul", ["x", s.columns("a", 3, 2)]), s.random("bias", [2])]);
+    expect(kinds(above(s, [2, 3], z, true))).toEqual({ a: "logits" });
+    const turned = new Sketch(5, [2, 3]);
+    const swapped = turned.op("Transpose", [turned.op("MatMul", ["x", turned.columns("a", 3, 2)])], {
+      perm: [0, 2, 1],
+    });
+    // As many numbers, but a term is not a position.
+    expect(kinds(above(turned, [2, 3], swapped, true))).toEqual({ a: "piecewise-linear" });
+  });
+
+  test("not a 1×1 convolution before pooling, nor tokens side by side in one term", () => {
     const s = new Sketch(4, [3, 4, 4]);
     const pooled = s.op("GlobalAveragePool", [s.op("Conv", ["x", s.rows("a", [5, 3, 1, 1])])]);
     expect(kinds(above(s, [3, 4, 4], s.op("Flatten", [pooled])))).toEqual({ a: "piecewise-linear" });

@@ -56,11 +56,11 @@ describe("Gather", () => {
     "an order of all": {
       op: "Gather",
       attributes: { axis: 1 },
-      inputs: [x(2, 20), places([20], ...[3, 7, 1, 19, 0, 4, 12, 5, 2, 18, 9, 6, 17, 8, 11, 16, 10, 15, 13, 14])],
+      inputs: [x(2, 20), places([20], 3, 7, 1, 19, 0, 4, 12, 5, 2, 18, 9, 6, 17, 8, 11, 16, 10, 15, 13, 14)],
     },
     "different places, in no order": {
       op: "Gather",
-      inputs: [x(30, 2), places([2, 9], ...[3, 7, 1, 29, 0, 4, 12, 5, -2, 18, 9, 6, 17, 8, -19, 16, 10, 15])],
+      inputs: [x(30, 2), places([2, 9], 3, 7, 1, 29, 0, 4, 12, 5, -2, 18, 9, 6, 17, 8, -19, 16, 10, 15)],
     },
     "a vector's elements": { op: "Gather", inputs: [x(5), places([2, 2], 0, -1, 4, 2)] },
   };
@@ -192,6 +192,8 @@ describe("places that are computed", () => {
     const read = b.add("Gather", [table, tokens]);
     const u = b.input("u", "float32", [2, 2, 3, 3]);
     const pulled = pullBack(b, new Map([[read, u]]), [table], 1).get(table) as string;
+    // With several threads the runtime's ScatterND loses additions to one place, now and then.
+    expect(b.nodes.map(({ op }) => op)).not.toContain("ScatterND");
     const [names, values] = [[1, 3, 1, -4, 1, 3], x(2, 2, 3, 3).values];
     const feeds = {
       table: { type: "float32" as const, dims: [4, 3], data: x(4, 3).values },

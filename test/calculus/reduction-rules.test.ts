@@ -7,7 +7,7 @@ import { count, Tensor, type Dims } from "../../src/graph/tensor.ts";
 import { jetsAt } from "./jets-at.ts";
 import { checkRule, randomFrom, type Varying } from "./rule-check.ts";
 
-const RUNS = { numRuns: 12, seed: 4301 };
+const RUNS = { numRuns: 8, seed: 4301 };
 
 const seed = fc.integer({ min: 1, max: 1e6 });
 const shape = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 4 });
@@ -140,8 +140,8 @@ describe("precision, against float64", () => {
     const truth = dot(across, across) / length;
     const got = await jetsAt({ op: "ReduceL2", dims: [size], x, constants: [Tensor.int64([0])], first: along });
     expect(Math.abs(got.first[0]! / slope - 1)).toBeLessThan(ROUNDINGS);
-    // x' is rounded where it is across by 1e-4 of that.
-    expect(Math.abs(got.second[0]! / truth - 1)).toBeLessThan(2e-3);
+    // What is across is a thousandth of x', so that a rounding of x' is 1e-4 of it.
+    expect(Math.abs(got.second[0]! / truth - 1)).toBeLessThan(3e-4);
   });
 
   test("log Σ exp with a large mean", async () => {
@@ -239,10 +239,9 @@ test("linearity", () => {
     return linearityOf(ruleOf(node)!, { b, node, varies: (index) => index === 0 });
   };
   expect(["ReduceSum", "ReduceMean"].map((op) => kind(op, ["x", axes]))).toEqual(["linear", "linear"]);
-  expect(["ReduceMax", "ReduceMin", "ReduceL1"].map((op) => kind(op, ["x", axes]))).toEqual(
-    new Array(3).fill("piecewise-linear"),
-  );
-  expect(kind("TopK", ["x", axes])).toBe("piecewise-linear");
+  for (const op of ["ReduceMax", "ReduceMin", "ReduceL1", "TopK"]) {
+    expect(kind(op, ["x", axes]), op).toBe("piecewise-linear");
+  }
   const smooth = ["ReduceSumSquare", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd"];
   expect(smooth.map((op) => kind(op, ["x", axes]))).toEqual(smooth.map(() => "smooth"));
   expect(kind("ReduceProd", ["row", one])).toBe("linear");

@@ -87,7 +87,7 @@ describe("flatness measure", () => {
       "--format",
       "csv",
     );
-    expect(stdout.trim().split("\n")).toHaveLength(6);
+    expect(stdout.trim().split("\n")).toHaveLength(11);
   });
 
   test("layers are named with or without .weight", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ModelError, UsageError } from "../../src/errors.ts";
+import { DataError, ModelError, UsageError } from "../../src/errors.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { measureAll, relativeError, rowOf } from "../golden-model.ts";
 import { datasetOf, modelOf } from "../sketch-data.ts";
@@ -105,12 +105,12 @@ describe("--output", () => {
 });
 
 describe("outputs that are no scores", () => {
-  test("but maps", async () => {
+  test("but maps, with a label a sample", async () => {
     const s = new Sketch(73, [1, 2, 2]);
     const net = s.done(s.op("Conv", ["x", s.rows("a", [3, 1, 1, 1])]), 40);
     await expect(measureAll(modelOf(net.graph), datasetOf(net, "cross-entropy"))).rejects.toThrow(
-      new ModelError(
-        "output Conv_0_out: loss cross-entropy needs outputs of shape [samples, outputs], the model gives [1, 3, 2, 2]; choose another with --output",
+      new DataError(
+        "loss cross-entropy: outputs [1, 3, 2, 2] need labels of those dims without the axis of 2 or more classes, one class index a term; the labels of a sample have dims []. For targets use --loss squared-error-mean",
       ),
     );
   });

@@ -53,7 +53,7 @@ describe("a layer that cannot be measured is skipped, and the rest is measured",
       ["b", null],
       ["c", null],
     ]);
-    expect(layers[2]?.reason).toBe("the shape of Relu_3_out is unknown");
+    expect(layers[2]?.reason).toBe("the shape of Relu_3_out is unknown, as an operator before it has no shape rule");
   });
 
   test("a weight that is applied again to what comes of it", async () => {

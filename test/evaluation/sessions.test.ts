@@ -38,6 +38,15 @@ function counted(): { runtime: Runtime; opened: () => number; open: () => number
 const folder = "digits-mlp-relu";
 const [model, data] = [goldenModel(folder), goldenBatch(folder)];
 
+/** Convolution with few positions → tanh → dense → tanh → dense. */
+const sketched = (() => {
+  const s = new Sketch(94, [2, 3, 3]);
+  const a = s.op("Tanh", [s.op("Conv", ["x", s.rows("a", [3, 2, 2, 2])])]);
+  const b = s.op("Tanh", [s.op("Gemm", [s.op("Flatten", [a]), s.rows("b", [4, 12])], { transB: 1 })]);
+  return s.done(s.op("Gemm", [b, s.rows("c", [3, 4])], { transB: 1 }), 20);
+})();
+const [smooth, smoothData] = [modelOf(sketched.graph), datasetOf(sketched, "cross-entropy")];
+
 function measure(
   subject: ReturnType<typeof modelOf>,
   samples: Dataset,
@@ -49,10 +58,61 @@ function measure(
 }
 
 describe("sessions are released", () => {
-  test("one for all measures of all layers", async () => {
+  test("one for all averages of all layers", async () => {
     const { runtime, opened, open } = counted();
-    await measure(model, data, runtime, { measures: "all" });
+    await measure(model, data, runtime);
     expect([opened(), open()]).toEqual([1, 0]);
+  });
+
+  test("and one for each operator that a measure iterates", async () => {
+    const { runtime, opened, open } = counted();
+    const measures = ["relative-flatness", "max-eigenvalue"];
+    await measure(model, data, runtime, { measures });
+    // Three layers, and all of them together.
+    expect([opened(), open()]).toEqual([1 + 4, 0]);
+  });
+
+  test("of every pass of a smooth network, and of what a pass needs before", async () => {
+    const { runtime, opened, open } = counted();
+    const { perSample } = await measure(smooth, smoothData, runtime, { method: "exact" });
+    // The columns' pass; a and b swept, and before a the inner products of its positions.
+    expect([opened(), open()]).toEqual([4, 0]);
+    // Nothing of a sample's is kept unless it is asked for.
+    expect(perSample).toEqual([]);
+    const kept = await measure(smooth, smoothData, runtime, { method: "exact", perSample: true });
+    expect(kept.perSample.map(({ layer, values }) => [layer, values.length])).toEqual(
+      ["a", "a", "b", "b", "c", "c"].map((layer) => [layer, 20]),
+    );
+  });
+
+  test.each([1, 2, 3, 4])("when session %d of them cannot be opened", async (last) => {
+    const { runtime, opened, open } = counted();
+    const failing: Runtime = {
+      ...runtime,
+      async open(graph, options) {
+        if (opened() === last - 1) throw new Error("no memory");
+        return runtime.open(graph, options);
+      },
+    };
+    await expect(measure(smooth, smoothData, failing, { method: "exact" })).rejects.toThrow("no memory");
+    expect([opened(), open()]).toEqual([last - 1, 0]);
+  });
+
+  test.each([1, 2, 3, 4])("when session %d of them fails as it runs", async (last) => {
+    const { runtime, opened, open } = counted();
+    const failing: Runtime = {
+      ...runtime,
+      async open(graph, options) {
+        const session = await runtime.open(graph, options);
+        const number = opened();
+        return {
+          ...session,
+          run: (inputs) => (number === last ? Promise.reject(new Error("lost")) : session.run(inputs)),
+        };
+      },
+    };
+    await expect(measure(smooth, smoothData, failing, { method: "exact" })).rejects.toThrow("lost");
+    expect(open()).toBe(0);
   });
 
   test("after an error in the data", async () => {

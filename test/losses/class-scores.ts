@@ -31,3 +31,15 @@ export const classScores: Readonly<Record<string, readonly (readonly number[])[]
     [-80, -80, -80, -79],
   ],
 };
+
+/** Scores of six tokens of four classes: likely, unlikely, tied and confident ones. */
+export const sixTokens: readonly (readonly number[])[] = [
+  [1, -0.5, 0.25, 2],
+  [0, 0, 0, 0],
+  [-1, 3, 0.5, 3],
+  [9, -4, 0, 1],
+  [0.5, 0.25, -2, 1],
+  [-3, -3, 6, 2],
+];
+/** Their labels, in samples of three; −1 does not count. The last class's, too, must be told from −1. */
+export const tokenLabels: readonly number[] = [3, -1, 1, 0, 3, -1];

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { unitRows } from "../../src/calculus/last-layer.ts";
-import { Builder } from "../../src/graph/builder.ts";
 import { crossEntropy } from "../../src/losses/cross-entropy.ts";
 import type { Loss, RowDistances } from "../../src/losses/loss.ts";
 import { squaredErrorMean, squaredErrorSum } from "../../src/losses/squared-error.ts";
-import { maximumError } from "../float64-array.ts";
+import { maximumError, norm, type Array64 } from "../float64-array.ts";
 import { losses64, softmax } from "../float64-curvature.ts";
-import { valuesOf } from "../run-graph.ts";
 import { normals } from "../sketch.ts";
-import { classScores } from "./class-scores.ts";
+import { atScores, integers, oneTermEach, termOf, termsOf } from "./at-scores.ts";
+import { classScores, sixTokens, tokenLabels } from "./class-scores.ts";
 
 /** float32 against float64, each sample by itself: no difference of large numbers is taken. */
 const ROUNDING = 1e-6;
@@ -33,20 +32,31 @@ function rowsOf(
   return {
     rows,
     matrix: { width, values },
-    squaredNorm: () => values.reduce((sum, value) => sum + value * value, 0),
+    norms: () =>
+      Float32Array.from({ length: rows }, (_, row) => norm(values.subarray(row * width, (row + 1) * width)) ** 2),
     distances: () =>
       Float32Array.from({ length: rows * rows }, (_, index) => distance(Math.floor(index / rows), index % rows)),
   };
 }
 
-async function formOf(loss: Loss, scores: readonly (readonly number[])[], rows: RowDistances): Promise<Float64Array> {
-  const dims = [scores.length, scores[0]!.length];
-  const b = new Builder();
-  const q = loss.quadraticForm(b, b.input("f", "float32", dims), rows);
-  const zero = b.add("ReduceSum", [b.add("Mul", ["f", b.scalar(0)]), b.integers([1])], { keepdims: 0 });
-  const feeds = { f: { type: "float32" as const, dims, data: Float32Array.from(scores.flat()) } };
-  // A form that is the same for all samples does not read the scores.
-  return (await valuesOf(b, { q: b.add("Add", [q, zero]) }, feeds))["q"]!;
+async function formOf(
+  loss: Loss,
+  scores: Array64 | readonly (readonly number[])[],
+  rows: RowDistances,
+  labels?: readonly number[],
+): Promise<Float64Array> {
+  const f = "dims" in scores ? scores : oneTermEach(scores);
+  const { q } = await atScores(
+    f,
+    ({ b, scores: given, labels: y }) => {
+      const form = loss.quadraticForm(b, given, y, rows);
+      // A form that is the same for all samples does not read the scores.
+      const zero = b.add("ReduceSum", [b.add("Mul", [given, b.scalar(0)]), b.integers([2])], { keepdims: 0 });
+      return { q: b.add("Add", [form, zero]) };
+    },
+    labels ? { labels: integers(f.dims.slice(0, 2), labels) } : {},
+  );
+  return q!;
 }
 
 /** Tr(Vᵀ G V) by the definition. */
@@ -85,9 +95,36 @@ describe("Tr(Vᵀ(diag(p) − ppᵀ)V)", () => {
 
   test("two classes by hand: p(1 − p)‖v₁ − v₂‖², and 2p(1 − p)", async () => {
     const scores = [[Math.log(3), 0]];
-    const rows: RowDistances = { rows: 2, distances: () => Float32Array.of(0, 5, 5, 0), squaredNorm: () => 0 };
+    const rows: RowDistances = {
+      rows: 2,
+      distances: () => Float32Array.of(0, 5, 5, 0),
+      norms: () => Float32Array.of(0, 0),
+    };
     expect((await formOf(crossEntropy, scores, rows))[0]).toBeCloseTo((3 / 16) * 5, 6);
     expect((await formOf(crossEntropy, scores, unitRows(2)))[0]).toBeCloseTo(2 * (3 / 16), 6);
+  });
+});
+
+describe.each([
+  ["few classes", (row: readonly number[]) => row],
+  // Those beyond the first four have no share.
+  ["600 classes", (row: readonly number[]) => [...row, ...new Array<number>(596).fill(-200)]],
+])("tokens: the form of each term, 0 where it does not count, %s", (_, widened) => {
+  const scores = termsOf(sixTokens.map(widened), 3);
+  const classes = scores.dims[2]!;
+
+  test("V = W and V = I", async () => {
+    const rows = rowsOf(classes, 6, 3);
+    const forms = [await formOf(crossEntropy, scores, rows, tokenLabels)];
+    forms.push(await formOf(crossEntropy, scores, unitRows(classes), tokenLabels));
+    const matrices = [rows.matrix.values.subarray(0, 24), identity(4)] as const;
+    sixTokens.forEach((row, index) => {
+      const hessian = losses64[0]!.hessian(termOf(termsOf([row], 1), 0));
+      matrices.forEach((values, which) => {
+        const truth = tokenLabels[index]! < 0 ? 0 : definition(hessian, values, values.length / 4);
+        expect(maximumError([forms[which]![index]!], [truth])).toBeLessThan(DISTANCES);
+      });
+    });
   });
 });
 
@@ -141,13 +178,13 @@ describe("more than 512 classes", () => {
 
 test("squared errors: 2·weight·‖V‖², whatever the outputs", async () => {
   const rows = rowsOf(3, 4, 9);
-  const norm = rows.squaredNorm();
+  const whole = norm(rows.matrix.values) ** 2;
   const scores = [
     [1, 2, 3],
     [-5, 0, 7],
   ];
-  expect(maximumError(await formOf(squaredErrorSum, scores, rows), [2 * norm, 2 * norm])).toBeLessThan(ROUNDING);
-  expect(maximumError(await formOf(squaredErrorMean, scores, rows), [(2 / 3) * norm, (2 / 3) * norm])).toBeLessThan(
+  expect(maximumError(await formOf(squaredErrorSum, scores, rows), [2 * whole, 2 * whole])).toBeLessThan(ROUNDING);
+  expect(maximumError(await formOf(squaredErrorMean, scores, rows), [(2 / 3) * whole, (2 / 3) * whole])).toBeLessThan(
     ROUNDING,
   );
   expect([...(await formOf(squaredErrorMean, scores, unitRows(3)))]).toEqual([2, 2]);

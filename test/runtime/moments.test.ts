@@ -78,3 +78,89 @@ describe("shards", () => {
     expect([moments.n, moments.mean, moments.variance]).toEqual([3, mean, variance]);
   });
 });
+
+describe("a ratio: sums over terms, and how many terms there are", () => {
+  type Sample = readonly [value: number, terms: number];
+
+  function ofTerms(samples: Iterable<Sample>): Moments {
+    const moments = new Moments();
+    for (const [value, terms] of samples) moments.add(value, terms);
+    return moments;
+  }
+
+  /** Σ x / Σ T, and the variance of x_i − R T_i over mean(T)². */
+  function plainly(samples: readonly Sample[]) {
+    const n = samples.length;
+    const terms = samples.reduce((sum, [, t]) => sum + t, 0);
+    const mean = samples.reduce((sum, [x]) => sum + x, 0) / terms;
+    const rest = samples.map(([x, t]) => x - mean * t);
+    const variance = rest.reduce((sum, value) => sum + value * value, 0) / (n - 1) / (terms / n) ** 2;
+    return { mean, variance };
+  }
+
+  test("by hand", () => {
+    // R = 12 / 6; x − R T is 1, −2, 1; mean T is 2.
+    const moments = ofTerms([
+      [3, 1],
+      [2, 2],
+      [7, 3],
+    ]);
+    expect([moments.mean, moments.meanTerms]).toEqual([2, 2]);
+    expect(moments.variance).toBeCloseTo(6 / 2 / 4, 14);
+    expect(moments.standardError).toBeCloseTo(Math.sqrt(6 / 2 / 4 / 3), 14);
+  });
+
+  test("the same number of terms each: the plain mean of shares", () => {
+    const [shares, sums] = [
+      of([1, 2, 3, 6]),
+      ofTerms([
+        [5, 5],
+        [10, 5],
+        [15, 5],
+        [30, 5],
+      ]),
+    ];
+    expect(sums.mean).toBeCloseTo(shares.mean, 14);
+    expect(sums.variance).toBeCloseTo(shares.variance, 14);
+  });
+
+  test("values in proportion to their terms have no spread", () => {
+    const moments = ofTerms([1, 2, 5, 9].map((t) => [0.3 * t, t]));
+    expect(moments.mean).toBeCloseTo(0.3, 14);
+    expect(moments.standardError).toBeLessThan(1e-8);
+  });
+
+  test("samples without a term count as samples; without any term there is no ratio", () => {
+    const samples: Sample[] = [
+      [0, 0],
+      [4, 2],
+      [1, 1],
+    ];
+    const { mean, variance } = plainly(samples);
+    expect(ofTerms(samples).mean).toBeCloseTo(mean, 14);
+    expect(ofTerms(samples).variance).toBeCloseTo(variance, 14);
+    expect(ofTerms([[0, 0]]).mean).toBeNaN();
+  });
+
+  const sample = fc.tuple(fc.double({ min: -1e3, max: 1e3, noNaN: true }), fc.integer({ min: 1, max: 50 }));
+  const list = fc.array(sample, { maxLength: 20 });
+
+  test("the plain formulas, in one pass and merged in any split", () => {
+    fc.assert(
+      fc.property(fc.array(list, { minLength: 1, maxLength: 3 }), (shards) => {
+        const merged = new Moments();
+        for (const shard of shards) merged.merge(ofTerms(shard));
+        const samples = shards.flat();
+        expect(merged.n).toBe(samples.length);
+        if (samples.length < 2) return;
+        const { mean, variance } = plainly(samples);
+        for (const moments of [merged, ofTerms(samples)]) {
+          expect(Math.abs(moments.mean - mean)).toBeLessThanOrEqual(FORMULA * 1e3);
+          // R T may be fifty times the values, and squares are subtracted from squares.
+          expect(Math.abs(moments.variance - variance)).toBeLessThanOrEqual(FORMULA * (1e3 * 50) ** 2 * 20);
+        }
+      }),
+      RUNS,
+    );
+  });
+});

@@ -16,8 +16,12 @@ export class Moments {
   #tt = 0;
 
   add(value: number, terms = 1): void {
-    if (this.n === 0) [this.#originX, this.#originT] = [value, terms];
-    const [x, t] = [value - this.#originX, terms - this.#originT];
+    if (this.n === 0) {
+      this.#originX = value;
+      this.#originT = terms;
+    }
+    const x = value - this.#originX;
+    const t = terms - this.#originT;
     this.n += 1;
     this.#x += x;
     this.#t += t;

@@ -1,4 +1,4 @@
-import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import type * as MlMatrix from "ml-matrix";
 
 /** A symmetric operator on vectors of one size. */
 export type SymmetricOperator = (vector: Float64Array) => Promise<Float64Array>;
@@ -28,6 +28,8 @@ export async function lanczos(
   steps: number,
   done: (ritz: Ritz) => boolean = () => false,
 ): Promise<Ritz> {
+  // Loaded when it is needed: most measurements ask for no eigenvalue.
+  const algebra = await import("ml-matrix");
   const basis: Float64Array[] = [scaled(start, 1 / norm(start))];
   const diagonal: number[] = [];
   const off: number[] = [];
@@ -43,7 +45,7 @@ export async function lanczos(
     }
     const size = norm(rest);
     largest = Math.max(largest, size, Math.abs(diagonal.at(-1) as number));
-    const ritz = ritzOf(diagonal, off, size);
+    const ritz = ritzOf(algebra, diagonal, off, size);
     if (size <= BREAKDOWN * largest || diagonal.length >= Math.min(steps, start.length) || done(ritz)) return ritz;
     off.push(size);
     basis.push(scaled(rest, 1 / size));
@@ -51,7 +53,12 @@ export async function lanczos(
 }
 
 /** Eigenvalues of the tridiagonal matrix, and the squared first components of its eigenvectors. */
-function ritzOf(diagonal: readonly number[], off: readonly number[], next: number): Ritz {
+function ritzOf(
+  { EigenvalueDecomposition, Matrix }: typeof MlMatrix,
+  diagonal: readonly number[],
+  off: readonly number[],
+  next: number,
+): Ritz {
   const size = diagonal.length;
   const matrix = Matrix.zeros(size, size);
   for (let index = 0; index < size; index++) {

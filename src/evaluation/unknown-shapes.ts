@@ -1,4 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
+import { ModelError } from "../errors.ts";
 import type { Graph, ValueId, ValueType } from "../graph/graph.ts";
 import { instantiate } from "../graph/instantiate.ts";
 import type { Runtime, SessionOptions } from "../runtime/session.ts";
@@ -30,6 +31,7 @@ export class UnknownShapes {
       node.outputs.filter((output) => output && !builder.typeIfKnown(output)),
     );
     if (unknown.length === 0 || this.#found.has(batch)) return;
+    refuseFixedBatch(graph, unknown[0] as ValueId, batch);
     const outputs = unknown.map((name) => ({ name, type: undefined, dims: undefined }));
     const session = await runtime.open({ ...graph, outputs }, options);
     try {
@@ -40,4 +42,14 @@ export class UnknownShapes {
       await session.release();
     }
   }
+}
+
+/** @throws ModelError when the model only runs at another batch size: its constants cannot be rewritten where shapes are unknown */
+function refuseFixedBatch(graph: Graph, value: ValueId, batch: number): void {
+  const size = graph.inputs.map(({ dims }) => dims?.[0]).find((declared) => typeof declared === "number");
+  if (size === undefined || size === batch) return;
+  const own = size === 1 ? ", or use --batch 1" : "";
+  throw new ModelError(
+    `the model was exported for batches of ${size}, and the shape of ${value} at another size is unknown, as its operator has no shape rule: export it with a dynamic batch size${own}`,
+  );
 }

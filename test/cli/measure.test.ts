@@ -99,6 +99,37 @@ describe("flatness measure", () => {
     expect(names("last")).toEqual(["4"]);
   });
 
+  test("--relative-error on too few samples measures all, and warns", () => {
+    const args = ["--layers", "last", "--relative-error", "0.01", "--seed", "3", "--format", "json"];
+    const { stdout, stderr, status } = flatness("measure", model, "--data", data, ...args);
+    expect(status, stderr).toBe(0);
+    const { data: used, environment, warnings } = JSON.parse(stdout) as Result;
+    expect([used.n, environment.seed]).toEqual([64, 3]);
+    expect(warnings.map(({ code }) => code)).toEqual(["relative-error-not-met"]);
+  });
+
+  test("--ignore-index leaves tokens out", () => {
+    const gpt = "test/golden/mini-gpt";
+    const loss = (...args: string[]) => {
+      const given = ["--layers", "last", "--measures", "relative-flatness", "--format", "json", ...args];
+      const { stdout, stderr, status } = flatness(
+        "measure",
+        `${gpt}/model.onnx`,
+        "--data",
+        `${gpt}/batch.npz`,
+        "--threads",
+        "1",
+        ...given,
+      );
+      expect(status, stderr).toBe(0);
+      return (JSON.parse(stdout) as Result).loss.value;
+    };
+    const labels = parseNpz(new Uint8Array(readFileSync(join(root, gpt, "batch.npz"))), "batch").array("y");
+    const usual = Number(labels.data[0]);
+    expect(loss()).toBe(loss("--ignore-index", "-1"));
+    expect(loss("--ignore-index", String(usual))).not.toBe(loss());
+  });
+
   test("an interrupt leaves nothing half-written", async () => {
     const out = join(folder, "interrupted.json");
     const lenet = "test/golden/lenet5-fashion/net00-batch64";
@@ -150,6 +181,25 @@ describe("errors say what was expected, what came, what to do", () => {
     ],
   ])("%s", (_, args, message) => {
     expect(fails(...args)).toMatch(message);
+  });
+
+  test.each([
+    ["--probes", "0", "expected a whole number of at least 1."],
+    ["--probes", "2.5", "expected a whole number of at least 1."],
+    ["--relative-error", "0", "expected a number between 0 and 1, such as 0.02."],
+    ["--relative-error", "1", "expected a number between 0 and 1, such as 0.02."],
+    ["--relative-error", "2%", "expected a number between 0 and 1, such as 0.02."],
+    ["--ignore-index", "none", "expected a whole number."],
+    ["--ignore-index", "1e3", "expected a whole number."],
+    ["--seed", "-1", "expected a whole number of at least 0."],
+    ["--batch", "0", "expected a whole number of at least 1."],
+    ["--threads", "many", "expected a whole number of at least 1."],
+    ["--input", "x", "expected NAME=ARRAY."],
+    ["--layers", ",", "expected a name, or several with commas between."],
+    ["--method", "quick", "Allowed choices are auto, exact, probes."],
+    ["--curvature", "fisher", "Allowed choices are hessian, gauss-newton."],
+  ])("%s %s", (flag, value, message) => {
+    expect(fails(model, "--data", data, `${flag}=${value}`)).toContain(message);
   });
 
   test("a truncated model", () => {

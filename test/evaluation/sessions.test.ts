@@ -3,6 +3,7 @@ import type { Dataset } from "../../src/data/dataset.ts";
 import { ModelError, UsageError } from "../../src/errors.ts";
 import { measureModel } from "../../src/evaluation/measure-model.ts";
 import type { MeasureOptions } from "../../src/evaluation/options.ts";
+import { Totals } from "../../src/evaluation/run.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 import type { Runtime } from "../../src/runtime/session.ts";
@@ -136,6 +137,22 @@ describe("sessions are released", () => {
     const stopped = measure(model, data, runtime, { signal: controller.signal, onProgress: () => controller.abort() });
     await expect(stopped).rejects.toThrow();
     expect(open()).toBe(0);
+  });
+});
+
+describe("totals", () => {
+  const values = new Map([["loss", Float64Array.of(1, 2, 3)]]);
+
+  test("keep sums alone, unless every sample's value is asked for", () => {
+    const [sums, kept] = [new Totals(4, false), new Totals(4, true)];
+    for (const totals of [sums, kept]) {
+      totals.add(values, 0, 3, 1);
+      // A batch that is longer than what is left: the rest is padding.
+      totals.add(values, 3, 1, 1);
+      expect([totals.moments.get("loss")?.n, totals.moments.get("loss")?.mean]).toEqual([4, 7 / 4]);
+    }
+    expect([...sums.perSample]).toEqual([]);
+    expect([...kept.perSample]).toEqual([["loss", Float32Array.of(1, 2, 3, 1)]]);
   });
 });
 

@@ -12,7 +12,7 @@ import { smoothNetworks } from "../smooth-networks.ts";
  * float32 sweeps against float64. A sample's value may be a small difference of parts of both signs: relative to the largest
  * sample's.
  */
-const SWEEP = 1e-5;
+const SWEEP = 5e-6;
 /** Step of the second differences: the fourth power of it and rounding over its square are 1e-10 alike. */
 const STEP = 2e-3;
 

@@ -11,7 +11,7 @@ import { Sketch, type Sketched } from "../sketch.ts";
 /** float32 on the device against float64. */
 const ROUNDING = 5e-6;
 /** The same of a forward sweep, against second differences at STEP and Richardson's rule. */
-const SWEEP = 1e-5;
+const SWEEP = 5e-6;
 const STEP = 2e-3;
 
 const [N, T, C] = [4, 3, 4];

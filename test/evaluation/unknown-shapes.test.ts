@@ -111,6 +111,21 @@ describe("an operator without a shape rule: the model is run once", () => {
     }
   });
 
+  test("in a model exported for one batch size: what to do", async () => {
+    const exportedFor = (size: number): Sketched => {
+      const net = recurrent();
+      return { ...net, graph: { ...net.graph, inputs: [{ name: "x", type: "float32", dims: [size, T, 3] }] } };
+    };
+    const sentence = (size: number) =>
+      `the model was exported for batches of ${size}, and the shape of LSTM_2_out at another size is unknown, as its operator has no shape rule: export it with a dynamic batch size`;
+    await expect(measureNet(exportedFor(2))).rejects.toThrow(new ModelError(sentence(2)));
+    await expect(measureNet(exportedFor(1))).rejects.toThrow(new ModelError(`${sentence(1)}, or use --batch 1`));
+    const [fixed, free] = [await measureNet(exportedFor(1), { batch: 1 }), await measureNet(recurrent())];
+    for (const { layer, measure, value } of free.result.results) {
+      expect(Math.abs(rowOf(fixed, layer!, measure).value / value - 1)).toBeLessThan(SAME);
+    }
+  });
+
   test("nothing of what was asked for: an error with the reason", async () => {
     await expect(measureNet(recurrent(), { layers: ["a"] })).rejects.toThrow(
       new UnsupportedOperatorError(`layer a: ${reason}`),

@@ -125,7 +125,8 @@ function hessianProduct(b: Builder, scores: ValueId, labels: ValueId, values: Va
 function secondOrder(b: Builder, scores: ValueId, labels: ValueId, jet: ScoresJet) {
   const [batch, terms] = b.dims(scores) as [number, number];
   const p = softmax(b, scores);
-  const centred = aboutMean(b, scores, p, jet.first);
+  // Squared and weighted, what the likeliest class's share loses to rounding is nothing beside the others'.
+  const centred = sub(b, jet.first, reduceSum(b, mul(b, jet.first, p), [3], true));
   const spread = reduceSum(b, mul(b, reduceSum(b, square(b, centred), [0]), p), [2]);
   const gaussNewton = overTerms(b, scores, labels, spread);
   if (jet.second === undefined) return { hessian: gaussNewton, gaussNewton };

@@ -21,12 +21,12 @@ interface Directions {
   readonly second: Array64;
 }
 
-function directionsOf(dims: readonly number[], seed: number, shift = 0): Directions {
+function directionsOf(dims: readonly number[], seed: number): Directions {
   const normal = normals(seed);
   const random = (...of: number[]) =>
     array64(
       of,
-      Array.from({ length: product(of) }, () => Math.fround(normal() + shift)),
+      Array.from({ length: product(of) }, () => normal()),
     );
   return { first: random(DIRECTIONS, ...dims), second: random(...dims) };
 }

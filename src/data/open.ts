@@ -1,19 +1,18 @@
 import { DataError, UsageError } from "../errors.ts";
 import { type ArrayOptions, arrayDataset } from "./array-dataset.ts";
-import { type ByteFile, type Files, readAll } from "./byte-file.ts";
-import type { Dataset, NamedArray } from "./dataset.ts";
+import { type Files, readAll } from "./byte-file.ts";
+import type { Dataset } from "./dataset.ts";
 import { digitsClasses, digitsSplits, parseDigits } from "./digits.ts";
 import { disk } from "./files.ts";
-import { idxClasses, idxSplits, readIdxSplit } from "./idx.ts";
-import { parseNpy } from "./npy.ts";
-import { parseNpz } from "./npz.ts";
+import { chosenSplit, type Format } from "./format.ts";
+import { idxFormat } from "./idx-format.ts";
+import { numpyFormat } from "./numpy-format.ts";
 
-const supported =
-  "an .npz file with the arrays x and y, an .npy file of inputs, a directory of MNIST's IDX files " +
-  "(train-images-idx3-ubyte.gz …), or example:digits";
+/** Every format, the first that matches first. */
+export const formats: readonly Format[] = [numpyFormat, idxFormat];
 
 /**
- * The data set that `source` names: `example:digits`, a directory of IDX files, an .npz or an .npy file.
+ * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.
  *
  * @param options.split the part of a source that has parts; a source that consists of parts only (IDX files; an .npz
  *   of x_train, y_train, x_test, y_test and no x) gives `train` without it, whose mean is the empirical risk.
@@ -23,15 +22,14 @@ const supported =
  * @param files where paths lead; the disk unless a page has something else
  * @throws DataError when the data is absent or damaged; UsageError for a split or a step that does not exist
  */
-export async function openDataset(source: string, options: ArrayOptions = {}, files: Files = disk): Promise<Dataset> {
-  if (source.startsWith("example:")) return openExample(source, options, files);
-  const names = await files.list(source);
-  if (names) return openIdx(source, names, options, files);
-  if (!/\.np[yz]$/i.test(source)) throw new DataError(`${source}: not a data set: expected ${supported}.`);
-  const file = await files.open(source);
-  const bytes = await readAll(file);
-  const { arrays, split } = /z$/i.test(source) ? npzArrays(bytes, source, options) : npyArray(bytes, source, options);
-  return arrayDataset({ source, sha256: await files.sha256([file]), split }, arrays, options);
+export async function openDataset(path: string, options: ArrayOptions = {}, files: Files = disk): Promise<Dataset> {
+  if (path.startsWith("example:")) return openExample(path, options, files);
+  const source = { path, names: await files.list(path), files };
+  for (const format of formats) if (await format.matches(source)) return format.open(source, options);
+  const supported = [...formats.map(({ description }) => description), "or example:digits"].join(", ");
+  throw new DataError(
+    `${path}: ${source.names ? "no data set in this directory" : "not a data set"}: expected ${supported}.`,
+  );
 }
 
 async function openExample(source: string, options: ArrayOptions, files: Files): Promise<Dataset> {
@@ -40,60 +38,4 @@ async function openExample(source: string, options: ArrayOptions, files: Files):
   const file = await files.example("digits.csv.gz");
   const arrays = parseDigits(await readAll(file), file.name, split);
   return arrayDataset({ source, sha256: await files.sha256([file]), classes: digitsClasses, split }, arrays, options);
-}
-
-async function openIdx(
-  source: string,
-  names: readonly string[],
-  options: ArrayOptions,
-  files: Files,
-): Promise<Dataset> {
-  const splits = idxSplits(names);
-  if (splits.size === 0) throw new DataError(`${source}: no data set in this directory: expected ${supported}.`);
-  const split = chosenSplit(source, [...splits.keys()], options.split ?? "train")!;
-  const { images, labels } = splits.get(split)!;
-  const pair: [ByteFile, ByteFile] = [await files.open(images, source), await files.open(labels, source)];
-  const sha256 = await files.sha256(pair);
-  return arrayDataset({ source, sha256, classes: idxClasses(source), split }, await readIdxSplit(...pair), options);
-}
-
-interface Part {
-  readonly arrays: NamedArray[];
-  readonly split?: string;
-}
-
-/** The arrays of a split under their bare names (x of x_train), or all arrays when the file has no splits. */
-function npzArrays(bytes: Uint8Array, source: string, options: ArrayOptions): Part {
-  const { input = "x", labels = "y" } = options;
-  const npz = parseNpz(bytes, source);
-  const splits = npz.names
-    .filter((name) => name.startsWith(`${input}_`))
-    .map((name) => name.slice(input.length + 1))
-    .filter((split) => npz.names.includes(`${labels}_${split}`));
-  const whole = npz.names.includes(input) || splits.length === 0;
-  const split = chosenSplit(source, splits, options.split ?? (whole ? undefined : "train"));
-  const suffix = split === undefined ? "" : `_${split}`;
-  const arrays: NamedArray[] = [];
-  for (const member of npz.names.filter((each) => each.endsWith(suffix))) {
-    const name = member.slice(0, member.length - suffix.length);
-    try {
-      arrays.push({ ...npz.array(member), name });
-    } catch (error) {
-      // Beside the data there may be what we cannot read, such as the class names.
-      if (name === input || name === labels) throw error;
-    }
-  }
-  return { arrays, split };
-}
-
-function npyArray(bytes: Uint8Array, source: string, options: ArrayOptions): Part {
-  chosenSplit(source, [], options.split);
-  return { arrays: [parseNpy(bytes, source)] };
-}
-
-function chosenSplit(source: string, splits: readonly string[], asked: string | undefined): string | undefined {
-  if (asked === undefined || splits.includes(asked)) return asked;
-  if (splits.length === 0)
-    throw new UsageError(`${source}: no split ${asked}: this source has no splits; leave it out.`);
-  throw new UsageError(`${source}: no split ${asked}. It has: ${splits.join(", ")}.`);
 }

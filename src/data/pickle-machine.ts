@@ -191,14 +191,14 @@ export class PickleMachine implements PickleContext {
     const parts = [this.key(module), this.key(name)];
     if (!parts.every((part) => typeof part === "string")) this.fail("damaged: expected a module and a name.");
     const full = parts.join(".");
-    const { globals } = this.#options;
+    const { globals, expected = Object.keys(globals).join(", ") || "plain values only" } = this.#options;
     const global = Object.hasOwn(globals, full) ? globals[full] : undefined;
     this.push(
       global
         ? new PickleReference(full, global)
         : this.fail(
             `names the Python object ${full.slice(0, 200)}, which is not read here: ` +
-              `expected ${Object.keys(globals).join(", ") || "plain values only"}. Nothing was executed.`,
+              `expected ${expected}. Nothing was executed.`,
           ),
     );
   }

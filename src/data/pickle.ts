@@ -24,6 +24,8 @@ export interface PickleOptions {
   readonly label: string;
   /** All that the file may name, by module and name: `collections.OrderedDict`. */
   readonly globals: Readonly<Record<string, PickleGlobal>>;
+  /** What a message says is expected in place of another global; the names of `globals` where it is not said. */
+  readonly expected?: string;
   /** The value that a persistent id stands for; without it the file may have none. */
   readonly persistent?: (id: unknown, context: PickleContext) => unknown;
 }

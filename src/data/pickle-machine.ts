@@ -196,10 +196,7 @@ export class PickleMachine implements PickleContext {
     this.push(
       global
         ? new PickleReference(full, global)
-        : this.fail(
-            `names the Python object ${full.slice(0, 200)}, which is not read here: ` +
-              `expected ${Object.keys(globals).join(", ") || "plain values only"}. Nothing was executed.`,
-          ),
+        : this.fail(`names the Python object ${full.slice(0, 200)}, which is not read here. Nothing was executed.`),
     );
   }
 

@@ -102,8 +102,7 @@ describe("globals", () => {
     [
       "one that the table has not",
       "]cos\nsystem\n(S'rm -rf /'\ntR.",
-      "byte 1: names the Python object os.system, which is not read here: " +
-        "expected shapes.Point, shapes.Kind, shapes.Fixed. Nothing was executed.",
+      "byte 1: names the Python object os.system, which is not read here. Nothing was executed.",
     ],
     [
       "the same from the stack",

@@ -191,14 +191,14 @@ export class PickleMachine implements PickleContext {
     const parts = [this.key(module), this.key(name)];
     if (!parts.every((part) => typeof part === "string")) this.fail("damaged: expected a module and a name.");
     const full = parts.join(".");
-    const { globals, expected = Object.keys(globals).join(", ") || "plain values only" } = this.#options;
+    const { globals, expected } = this.#options;
+    const instead = expected === undefined ? "" : `: expected ${expected}`;
     const global = Object.hasOwn(globals, full) ? globals[full] : undefined;
     this.push(
       global
         ? new PickleReference(full, global)
         : this.fail(
-            `names the Python object ${full.slice(0, 200)}, which is not read here: ` +
-              `expected ${expected}. Nothing was executed.`,
+            `names the Python object ${full.slice(0, 200)}, which is not read here${instead}. Nothing was executed.`,
           ),
     );
   }

@@ -24,7 +24,7 @@ export interface PickleOptions {
   readonly label: string;
   /** All that the file may name, by module and name: `collections.OrderedDict`. */
   readonly globals: Readonly<Record<string, PickleGlobal>>;
-  /** What a message says is expected in place of another global; the names of `globals` where it is not said. */
+  /** What the message about another global says is expected, and what to do. */
   readonly expected?: string;
   /** The value that a persistent id stands for; without it the file may have none. */
   readonly persistent?: (id: unknown, context: PickleContext) => unknown;

@@ -91,6 +91,13 @@ describe("globals", () => {
     }
   });
 
+  it("that are not read are followed by what is", () => {
+    const expected = "tensors";
+    expect(() => read("cos\nsystem\n(tR.", { globals, expected })).toThrow(
+      "names the Python object os.system, which is not read here: expected tensors. Nothing was executed.",
+    );
+  });
+
   it("are values where they are named, and reach the function of persistent ids", () => {
     const persistent = (id: unknown) => ({ id });
     const { id } = read("(X\u0007\0\0\0storagecshapes\nKind\ntQ.", { globals, persistent }) as { id: unknown[] };
@@ -102,8 +109,7 @@ describe("globals", () => {
     [
       "one that the table has not",
       "]cos\nsystem\n(S'rm -rf /'\ntR.",
-      "byte 1: names the Python object os.system, which is not read here: " +
-        "expected shapes.Point, shapes.Kind, shapes.Fixed. Nothing was executed.",
+      "byte 1: names the Python object os.system, which is not read here. Nothing was executed.",
     ],
     [
       "the same from the stack",

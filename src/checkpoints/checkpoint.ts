@@ -27,8 +27,8 @@ export interface Checkpoint extends Tensors {
 export interface CheckpointFormat {
   /** What a message that lists the formats says. */
   readonly description: string;
-  /** Whether it is, by the file's first bytes, and by the names of its members where it is a zip file. */
-  matches(head: Uint8Array, members: readonly string[]): boolean;
+  /** Whether it is, by the first bytes, and by the names of its members where it is a zip file. */
+  matches(file: ByteRanges, head: Uint8Array, members: readonly string[]): boolean;
   read(file: ByteRanges): Tensors;
 }
 

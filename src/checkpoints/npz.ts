@@ -6,7 +6,7 @@ import { type CheckpointFormat, flat } from "./checkpoint.ts";
 /** NumPy's .npz: the order is that of the call that saved it. */
 export const npz: CheckpointFormat = {
   description: ".npz",
-  matches: (_, members) => members.some((name) => name.endsWith(".npy")),
+  matches: (_, __, members) => members.some((name) => name.endsWith(".npy")),
   read(file) {
     const archive = parseNpz(wholeFile(file), file.name);
     const tensors = archive.names.map((name) => {

@@ -10,7 +10,7 @@ import { safetensors } from "./safetensors.ts";
 import { shardsOf } from "./shards.ts";
 
 /** Every format, the first that matches first. */
-const formats: readonly CheckpointFormat[] = [safetensors, pytorch, npz];
+const formats: readonly CheckpointFormat[] = [pytorch, npz, safetensors];
 export const checkpointFormats = [...formats.map(({ description }) => description), "the .index.json of shards"].join(
   ", ",
 );
@@ -20,24 +20,42 @@ const headBytes = 16;
 
 /**
  * The weights in a file: .safetensors, what torch.save writes, .npz, or the `.index.json` that names the shards of a
- * model. The format is told by the content. `file#model` is that part of the file alone, the names without it.
+ * model; or a folder with such a file under its usual name. The format is told by the content. `file#model` is that part of the file alone, the names without it.
  *
  * @throws ModelError or DataError for damage, or what is none of these; UsageError for a part that is not there
  */
 export async function openCheckpoint(path: string, files: CheckpointFiles = checkpointsOnDisk): Promise<Checkpoint> {
-  const [file, part] = await fileAndPart(path, files);
+  const [named, part] = await fileAndPart(path, files);
+  const file = await fileIn(named, files);
   const opened = await files.open(file);
   if (file.endsWith(".index.json")) {
     const shards = await shardsOf(opened, (name) => openShard(name, files));
     return partOf({ ...shards.tensors, file, sha256: await files.sha256([opened, ...shards.files]) }, part);
   }
-  const tensors = tensorsIn(await files.ranges(opened));
+  const tensors = readTensors(await files.ranges(opened));
   return partOf({ ...tensors, file, sha256: await files.sha256([opened]) }, part);
+}
+
+/** What Hugging Face calls the weights in a model's folder. */
+const inFolder = [
+  "model.safetensors.index.json",
+  "model.safetensors",
+  "pytorch_model.bin.index.json",
+  "pytorch_model.bin",
+];
+
+/** The file itself, or that of a folder. */
+async function fileIn(path: string, files: CheckpointFiles): Promise<string> {
+  const names = await files.list(path);
+  if (!names) return path;
+  const name = inFolder.find((each) => names.includes(each));
+  if (name === undefined) throw new ModelError(`${path}: no weights in this folder: expected ${inFolder.join(", ")}.`);
+  return `${path.replace(/\/$/, "")}/${name}`;
 }
 
 async function openShard(path: string, files: CheckpointFiles) {
   const file = await files.open(path);
-  return { file, tensors: tensorsIn(await files.ranges(file)) };
+  return { file, tensors: readTensors(await files.ranges(file)) };
 }
 
 /** What is after the last #, unless a file is called so. */
@@ -52,13 +70,14 @@ async function fileAndPart(path: string, files: CheckpointFiles): Promise<[file:
   }
 }
 
-function tensorsIn(file: ByteRanges): Tensors {
+/** The tensors of a file in one of the formats. Throws ModelError or DataError for damage, and for what is none of them. */
+export function readTensors(file: ByteRanges): Tensors {
   const head = file.read(0, Math.min(headBytes, file.size));
   const zip = head[0] === 0x50 && head[1] === 0x4b;
   // What a zip file's members are stands at its end.
   const source = zip ? inMemory(file.name, wholeFile(file)) : file;
   const members = zip ? zipMembers(wholeFile(source), file.name).map(({ name }) => name) : [];
-  const format = formats.find((each) => each.matches(head, members));
+  const format = formats.find((each) => each.matches(file, head, members));
   if (format) return format.read(source);
   throw new ModelError(
     `${file.name}: ${foreignFormat(head) ?? `not a file of weights: expected ${checkpointFormats}.`}`,

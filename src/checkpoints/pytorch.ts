@@ -1,8 +1,9 @@
+import { numpyGlobals, PickledArray } from "../data/numpy-pickle.ts";
 import { plainGlobals } from "../data/pickle-globals.ts";
 import { readPickle } from "../data/pickle.ts";
 import { type ZipMember, zipMembers } from "../data/zip.ts";
 import { ModelError } from "../errors.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { Tensor } from "../graph/tensor.ts";
 import { type ByteRanges, wholeFile } from "./byte-ranges.ts";
 import type { CheckpointFormat, Tensors } from "./checkpoint.ts";
 import { storageOf, torchGlobals } from "./torch-globals.ts";
@@ -16,7 +17,7 @@ const advice = "save the weights alone: torch.save(model.state_dict(), path)";
  */
 export const pytorch: CheckpointFormat = {
   description: ".pt or .pth of torch.save",
-  matches: (_, members) => members.some(isPickle),
+  matches: (_, __, members) => members.some(isPickle),
   read: readPyTorch,
 };
 
@@ -34,7 +35,7 @@ function readPyTorch(file: ByteRanges): Tensors {
   }
   const { value } = readPickle((members.get(pickle) as ZipMember).bytes(), {
     label: `${file.name}: ${pickle}`,
-    globals: { ...plainGlobals, ...torchGlobals },
+    globals: { ...plainGlobals, ...numpyGlobals, ...torchGlobals },
     expected: `tensors and plain values; ${advice}`,
     persistent: storageOf,
   });
@@ -81,8 +82,9 @@ class Collector {
   /** Whether there are tensors in it. */
   #walk(value: unknown, name: string, part: string, depth: number): boolean {
     if (value instanceof UnreadTensor) this.#asides.set(name, `${value.what}, which is not read here`);
-    if (value instanceof StoredTensor) this.#add(value, name || "tensor", part);
-    if (!(value instanceof Map) && !Array.isArray(value)) return value instanceof StoredTensor;
+    const tensor = this.#tensorOf(value, name || "tensor");
+    if (tensor) this.#add(tensor, name || "tensor", part);
+    if (!(value instanceof Map) && !Array.isArray(value)) return tensor !== undefined;
     const before = this.#met.get(value);
     if (before) {
       if (before.holds) this.#asides.set(name, `the same as ${before.name || "the whole"}`);
@@ -104,10 +106,16 @@ class Collector {
     return met.holds;
   }
 
-  #add(stored: StoredTensor, name: string, part: string): void {
-    if (this.#tensors.has(name))
+  #tensorOf(value: unknown, name: string): Tensor | undefined {
+    if (value instanceof PickledArray) return Tensor.of(value.type, value.dims, value.data);
+    return value instanceof StoredTensor ? tensorOf(value, `${this.file}: ${name}`, this.storage) : undefined;
+  }
+
+  #add(tensor: Tensor, name: string, part: string): void {
+    if (this.#tensors.has(name)) {
       throw new ModelError(`${this.file}: ${name}: expected one tensor of this name, have two.`);
-    this.#tensors.set(name, tensorOf(stored, `${this.file}: ${name}`, this.storage));
+    }
+    this.#tensors.set(name, tensor);
     this.#parts.set(name, part);
   }
 }

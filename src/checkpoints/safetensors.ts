@@ -39,7 +39,7 @@ interface Entry {
  */
 export const safetensors: CheckpointFormat = {
   description: ".safetensors",
-  matches: (head) => head[prefix] === 0x7b,
+  matches: ({ name }, head) => head[prefix] === 0x7b || name.endsWith(".safetensors"),
   read: readSafetensors,
 };
 

@@ -87,7 +87,7 @@ const ofClass: PickleGlobal = {
 export const torchGlobals: Readonly<Record<string, PickleGlobal>> = {
   ...all(types.map(([, type]) => `torch.${type}`).join(" "), named),
   ...all(types.map(([storage]) => (storage === "" ? "" : `torch.${storage}`)).join(" "), named),
-  ...all(`${untyped} torch.Tensor torch.nn.parameter.Parameter torch.nn.parameter.Buffer numpy.ndarray`, named),
+  ...all(`${untyped} torch.Tensor torch.nn.parameter.Parameter torch.nn.parameter.Buffer`, named),
   ...all("torch._utils._rebuild_tensor torch._utils._rebuild_tensor_v2 torch._utils._rebuild_tensor_v3", tensor),
   ...all("torch._utils._rebuild_parameter torch._utils._rebuild_parameter_with_state torch.Size", first),
   "torch._tensor._rebuild_from_type_v2": ofClass,
@@ -100,9 +100,7 @@ export const torchGlobals: Readonly<Record<string, PickleGlobal>> = {
     `torch.device torch.serialization._get_layout argparse.Namespace types.SimpleNamespace
     pathlib.Path pathlib.PosixPath pathlib.WindowsPath pathlib.PurePosixPath datetime.datetime datetime.timedelta
     __builtin__.int __builtin__.float __builtin__.list __builtin__.dict __builtin__.complex
-    builtins.int builtins.float builtins.list builtins.dict builtins.complex
-    numpy.dtype numpy.core.multiarray.scalar numpy.core.multiarray._reconstruct
-    numpy._core.multiarray.scalar numpy._core.multiarray._reconstruct`,
+    builtins.int builtins.float builtins.list builtins.dict builtins.complex`,
     aside,
   ),
 };

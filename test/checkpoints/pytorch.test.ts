@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { unzipSync, zipSync, type Zippable } from "fflate";
 import { describe, expect, it, test } from "vitest";
 import { inMemory } from "../../src/checkpoints/byte-ranges.ts";
-import { pytorch } from "../../src/checkpoints/pytorch.ts";
+import { readTensors } from "../../src/checkpoints/open.ts";
 import { goldenPath } from "../golden-model.ts";
 import { survivesMutations } from "../mutations.ts";
 
 const golden = (file: string) => new Uint8Array(readFileSync(goldenPath("state-dicts", file)));
-const read = (bytes: Uint8Array, file = "w.pt") => pytorch.read(inMemory(file, bytes));
+const read = (bytes: Uint8Array, file = "w.pt") => readTensors(inMemory(file, bytes));
 const ascii = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
 /** An archive of one's own, stored as torch.save does. */
@@ -122,6 +122,14 @@ describe("archives by hand", () => {
       ["1", "the same as 0"],
       ["2", "the same as the whole"],
     ]);
+  });
+
+  it("reads NumPy arrays, as a dictionary of them is saved", () => {
+    const array = "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR";
+    const dtype = "cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb";
+    const state = `(I1\n(I2\nt${dtype}I00\nS'\\x00\\x00\\x80\\x3f\\x00\\x00\\x00\\xc0'\ntb`;
+    const tensor = read(archive({ "data.pkl": `(S'w'\n${array}${state}d.` })).tensors.get("w")!;
+    expect([tensor.type, tensor.dims, [...tensor.data]]).toEqual(["float32", [2], [1, -2]]);
   });
 
   it("reads a tensor alone", () => {

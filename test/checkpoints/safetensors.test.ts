@@ -1,11 +1,11 @@
 import { describe, expect, it, test } from "vitest";
 import { inMemory } from "../../src/checkpoints/byte-ranges.ts";
-import { safetensors } from "../../src/checkpoints/safetensors.ts";
+import { readTensors } from "../../src/checkpoints/open.ts";
 import { ModelError } from "../../src/errors.ts";
 import { survivesMutations } from "../mutations.ts";
 import { bytesOf, float32, safetensorsBytes, withHeader, type Written } from "./safetensors-bytes.ts";
 
-const read = (bytes: Uint8Array) => safetensors.read(inMemory("w.safetensors", bytes));
+const read = (bytes: Uint8Array) => readTensors(inMemory("w.safetensors", bytes));
 
 // 1, −2, 0.5 and the largest number: by hand from the two definitions of half precision.
 const halves = bytesOf(Uint16Array.of(0x3c00, 0xc000, 0x3800, 0x7bff));
@@ -51,7 +51,7 @@ describe("a file by the public format", () => {
         return whole.read(at, length);
       },
     };
-    const tensor = safetensors.read(counted).tensors.get("fc.weight")!;
+    const tensor = readTensors(counted).tensors.get("fc.weight")!;
     const header = ranges.length;
     expect(ranges.reduce((sum, [, length]) => sum + length, 0)).toBeLessThan(file.length - 24);
     expect(tensor.numbers()[5]).toBe(6);

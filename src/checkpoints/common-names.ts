@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { Parameter } from "../graph/parameters.ts";
+import { isNeeded, type Parameter } from "../graph/parameters.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { layoutsOf } from "./layouts.ts";
 
@@ -60,7 +60,7 @@ export function commonNames(parameters: readonly Parameter[], checkpoint: Checkp
       }
     }
   }
-  return chosen([...candidates.values()], parameters.filter(({ role }) => role !== "constant").length, checkpoint.file);
+  return chosen([...candidates.values()], parameters.filter(isNeeded).length, checkpoint.file);
 }
 
 interface Candidate extends Prefixes {

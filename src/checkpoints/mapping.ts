@@ -1,5 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
-import { type Parameter, parameters } from "../graph/parameters.ts";
+import { isNeeded, type Parameter, parameters } from "../graph/parameters.ts";
 import type { Dims, Tensor } from "../graph/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { commonNames, dotted, nameInFile, type Prefixes } from "./common-names.ts";
@@ -90,7 +90,7 @@ class Mapper {
       const layouts = this.#layouts(parameter, name);
       if (layouts.length > 1) squares.push([parameter, name]);
       else if (layouts[0]) matched.push(this.#match(parameter, name, by, layouts[0]));
-      else if (by === "name" || (parameter.role !== "constant" && !parameter.isNeutral)) {
+      else if (by === "name" || isNeeded(parameter)) {
         this.#misfit(
           parameter,
           `${parameter.name} is ${kindOf(parameter)} in the model, ${name} ${kindOf(this.#tensor(name))} in the file`,
@@ -140,7 +140,7 @@ class Mapper {
     for (const [key, names] of groups(tensors, (name) => shapeKey(this.#tensor(name).dims))) {
       const alike = free.filter((parameter) => shapeKey(storedDims(parameter, outputs)) === key);
       // What a layer has first; then what may stand for its absence; then what may be any constant.
-      const needed = alike.filter((parameter) => parameter.role !== "constant" && !parameter.isNeutral);
+      const needed = alike.filter(isNeeded);
       const normal = alike.filter(({ role }) => role !== "constant");
       const whole = alike.filter(({ dims, role }) => role !== "constant" || shapeKey(dims) !== "");
       const pool = [needed, normal, whole].find(({ length }) => length === names.length);

@@ -32,6 +32,11 @@ export interface Parameter {
   readonly isNeutral: boolean;
 }
 
+/** Whether a layer or a normalization applies it: other constants may be masks and numbers, or stand for what is not there. */
+export function isNeeded({ role, isNeutral }: Parameter): boolean {
+  return role !== "constant" && !isNeutral;
+}
+
 interface Use {
   readonly role: Role;
   readonly framework: readonly string[];

@@ -14,7 +14,8 @@ export function checkMapping(mapping: Mapping, model: string, checkpoint: Checkp
   if (message !== undefined) throw new ModelError(message);
 }
 
-function misfit(
+/** Why model and file do not fit, as {@link checkMapping} says it; undefined where they do. */
+export function misfit(
   { missing, leftOver, problems, ignored }: Mapping,
   model: string,
   checkpoint: Checkpoint,

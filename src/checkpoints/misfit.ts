@@ -33,7 +33,10 @@ export function misfit(
   }
   const gates = missing.some(({ role }) => role === "recurrent");
   const shape = (dims: Dims) => `[${dims.join(", ")}]`;
-  const absent = missing.map(({ name, dims }) => `${name} ${shape(dims)}`);
+  const absent = missing.map(({ name, dims, framework: [noted = name] }) => {
+    // What the exporter renamed says little.
+    return `${name} ${shape(dims)}${noted === name ? "" : ` (${noted})`}`;
+  });
   const extra = leftOver.map((name) => `${name} ${shape(checkpoint.tensors.get(name)?.dims ?? [])}`);
   const beside = new Set(
     ignored.flatMap(({ tensor, reason }) => (reason.startsWith("beside") ? [tensor.split(/[./]/)[0] as string] : [])),

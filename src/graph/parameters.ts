@@ -116,7 +116,7 @@ const products = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"]);
 
 function useOf(graph: Graph, made: ReadonlyMap<ValueId, Node>, node: Node, index: number, root: Root): Use {
   const named = (role: Role, name: string, layout?: Parameter["layout"]): Use => {
-    return { role, framework: [`${moduleOf(node)}.${name}`], ...(layout && { layout }) };
+    return { role, framework: notedName(node, name), ...(layout && { layout }) };
   };
   const constant: Use = { role: "constant", framework: [] };
   if (node.domain !== "") return constant;
@@ -154,7 +154,7 @@ function useOf(graph: Graph, made: ReadonlyMap<ValueId, Node>, node: Node, index
     case "Add": {
       const other = made.get(node.inputs[1 - index] ?? "");
       return other && other.domain === "" && products.has(other.op) && !rootOf(graph, made, other.outputs[0])
-        ? { role: "bias", framework: [`${moduleOf(other)}.bias`] }
+        ? { role: "bias", framework: notedName(other, "bias") }
         : root.tensor.size > 1
           ? named("constant", "bias")
           : constant;
@@ -167,9 +167,17 @@ function useOf(graph: Graph, made: ReadonlyMap<ValueId, Node>, node: Node, index
   }
 }
 
-/** The module that a node comes from, by the exporter's notes: whatever its weight is called. */
-function moduleOf(node: Node): string {
-  return layerName(node, "0", undefined);
+/** The module that a node comes from, by the exporter's notes, whatever its weight is called; undefined where there are none. */
+function moduleOf(node: Node): string | undefined {
+  const name = layerName(node, "0", undefined);
+  // What is called after its output has no notes.
+  return name === node.outputs[0] ? undefined : name;
+}
+
+/** What the framework calls a parameter of the module that a node comes from. */
+function notedName(node: Node, parameter: string): string[] {
+  const module = moduleOf(node);
+  return module === undefined ? [] : [`${module}.${parameter}`];
 }
 
 function isUniform(tensor: Tensor): boolean {

@@ -1,8 +1,9 @@
-import type { Result, Runs } from "../evaluation/result.ts";
+import type { Runs } from "../evaluation/result.ts";
 import { printable, warningText } from "./labels.ts";
 import { duration, percentage, withError } from "./number.ts";
 import { totalError } from "./pivot.ts";
 import {
+  lossHead,
   methodsOf,
   networkGrid,
   type RunGrid,
@@ -64,12 +65,6 @@ function overview(result: Runs, { head, names }: RunNames): string[][] {
   const network = networkGrid(result);
   columns.push(...(network ? columnsOf(network) : []));
   return tables(head, names, columns);
-}
-
-/** The kind of loss, where all runs have the same. */
-export function lossHead(runs: readonly Result[]): string {
-  const kinds = new Set(runs.map(({ loss }) => loss.kind));
-  return kinds.size === 1 ? ([...kinds][0] as string) : "loss";
 }
 
 function measureTable(grid: RunGrid, { head, names }: RunNames): string[][] {

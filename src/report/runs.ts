@@ -48,6 +48,12 @@ function withoutFolder(paths: readonly string[]): { folder: string; names: strin
   return { folder, names: paths.map((path) => path.slice(folder.length)) };
 }
 
+/** The kind of loss, where all runs have the same. */
+export function lossHead(runs: readonly Result[]): string {
+  const kinds = new Set(runs.map(({ loss }) => loss.kind));
+  return kinds.size === 1 ? ([...kinds][0] as string) : "loss";
+}
+
 /** One measure of all runs: a line a run, a column a layer. */
 export interface RunGrid {
   readonly label: string;
@@ -113,7 +119,7 @@ function grids(
   });
 }
 
-/** How the layers were measured: the layers of each method, the methods of all runs together. */
+/** How the layers were measured, all runs together: the layers of each method, or the method that all have. */
 export function methodsOf({ runs }: Runs): string[] {
   const methods = new Map<string, Set<string>>();
   for (const row of runs.flatMap(({ results }) => results)) {
@@ -125,7 +131,7 @@ export function methodsOf({ runs }: Runs): string[] {
     const key = [...set].join(", ");
     layers.set(key, [...(layers.get(key) ?? []), layer]);
   }
-  return [...layers].map(([method, names]) => `${method}: ${names.join(", ")}`);
+  return [...layers].map(([method, names]) => (layers.size === 1 ? method : `${method}: ${names.join(", ")}`));
 }
 
 /** The same warning of several runs once, with the names of the runs that it is of; none of them where it is of all. */

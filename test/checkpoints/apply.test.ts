@@ -175,6 +175,16 @@ describe("a file of another network", () => {
     );
   });
 
+  it("has the names that the exporter noted beside those that it made up", () => {
+    const path = { name: "/head/MatMul" };
+    const renamed = graphOf({ x: [2, 4] }, [node("MatMul", ["x", "onnx::MatMul_1"], "y", {}, path)], {
+      "onnx::MatMul_1": ramp([4, 3]),
+    });
+    expect(message(checkpointOf({ other: [9] }), renamed)).toContain(
+      "missing in the file: onnx::MatMul_1 [4, 3] (head.weight);",
+    );
+  });
+
   it("has its contradictions said", () => {
     expect(message(checkpointOf({ "fc.weight": [3, 5], "fc.bias": [3] }))).toBe(
       "w.pt: does not fit m.onnx; fc.weight is float32 [3, 4] in the model, fc.weight float32 [3, 5] in the file; " +

@@ -14,44 +14,53 @@ export function checkMapping(mapping: Mapping, model: string, checkpoint: Checkp
   if (message !== undefined) throw new ModelError(message);
 }
 
+const unfold =
+  "export it unfolded: torch.onnx.export(…, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, " +
+  "dynamo=False) on model.eval(), or with dynamo=True and optimize=False";
+
 /** Why model and file do not fit, as {@link checkMapping} says it; undefined where they do. */
-export function misfit(
-  { missing, leftOver, problems, ignored }: Mapping,
-  model: string,
-  checkpoint: Checkpoint,
-): string | undefined {
+export function misfit(mapping: Mapping, model: string, checkpoint: Checkpoint): string | undefined {
+  const { missing, leftOver, problems } = mapping;
   if (missing.length + leftOver.length + problems.length === 0) return undefined;
-  const { file } = checkpoint;
   const folded = [...new Set(leftOver.flatMap((name) => statistics.exec(name)?.slice(1, 2) ?? []))];
-  if (folded.length > 0) {
-    return (
-      `${file}: does not fit ${model}: the export folded ${folded.length === 1 ? "BatchNorm" : "the BatchNorms"} ` +
-      `${listed(folded)} into the layer before, whose weights in the model are products of several in the file; ` +
-      `export the model unfolded: torch.onnx.export(…, training=torch.onnx.TrainingMode.PRESERVE, ` +
-      `do_constant_folding=False, dynamo=False) on model.eval(), or with dynamo=True and optimize=False.`
-    );
-  }
-  const gates = missing.some(({ role }) => role === "recurrent");
+  const reasons = isFolded(mapping, folded)
+    ? [
+        `the export folded ${folded.length === 1 ? "BatchNorm" : "the BatchNorms"} ${listed(folded)} into the layer before, ` +
+          `whose weights in the model are products of several in the file`,
+        `${unfold}.`,
+      ]
+    : [...bothSides(mapping, folded, checkpoint)];
+  return `${checkpoint.file}: does not fit ${model}: ${reasons.join("; ")}`;
+}
+
+/** Whether all that is left over belongs to BatchNorms, and what is missing are biases that the export made of them. */
+function isFolded({ missing, leftOver, problems }: Mapping, folded: readonly string[]): boolean {
+  const all = leftOver.every((name) => folded.includes(name.replace(/[./]?[^./]*$/, "")));
+  return folded.length > 0 && all && problems.length === 0 && missing.every(({ role }) => role === "bias");
+}
+
+function* bothSides(
+  { missing, leftOver, problems, ignored }: Mapping,
+  folded: readonly string[],
+  { file, tensors }: Checkpoint,
+): Generator<string> {
   const shape = (dims: Dims) => `[${dims.join(", ")}]`;
   const absent = missing.map(({ name, dims, framework: [noted = name] }) => {
     // What the exporter renamed says little.
     return `${name} ${shape(dims)}${noted === name ? "" : ` (${noted})`}`;
   });
-  const extra = leftOver.map((name) => `${name} ${shape(checkpoint.tensors.get(name)?.dims ?? [])}`);
-  const beside = new Set(
-    ignored.flatMap(({ tensor, reason }) => (reason.startsWith("beside") ? [tensor.split(/[./]/)[0] as string] : [])),
-  );
-  return [
-    `${file}: does not fit ${model}`,
-    ...(problems.length > 0 ? [listed(problems)] : []),
-    `missing in the file: ${listed(absent) || "nothing"}`,
-    `left over in the file: ${listed(extra) || "nothing"}`,
-    ...(missing.length > 0 && beside.size > 0 ? [`also in the file: ${listed([...beside])}`] : []),
-    ...(gates
-      ? ["an exporter puts the gates of an LSTM, GRU or RNN in another order, so that they cannot be replaced"]
-      : []),
-    `expected the weights of the same network: --explain-weights shows what was found, ${file}#NAME takes one part of the file.`,
-  ].join("; ");
+  const extra = leftOver.map((name) => `${name} ${shape(tensors.get(name)?.dims ?? [])}`);
+  const beside = ignored.filter(({ reason }) => reason.startsWith("beside"));
+  const parts = new Set(beside.map(({ tensor }) => tensor.split(/[./]/)[0] as string));
+  if (problems.length > 0) yield listed(problems);
+  yield `missing in the file: ${listed(absent) || "nothing"}`;
+  yield `left over in the file: ${listed(extra) || "nothing"}`;
+  if (missing.length > 0 && parts.size > 0) yield `also in the file: ${listed([...parts])}`;
+  if (folded.length > 0) yield `if the export folded ${listed(folded)} into the layers before, ${unfold}`;
+  if (missing.some(({ role }) => role === "recurrent")) {
+    yield "an exporter puts the gates of an LSTM, GRU or RNN in another order, so that they cannot be replaced";
+  }
+  yield `expected the weights of the same network: --explain-weights shows what was found, ${file}#NAME takes one part of the file.`;
 }
 
 function listed(names: readonly string[]): string {

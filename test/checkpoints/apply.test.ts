@@ -57,7 +57,7 @@ describe("a model with what torch.save wrote computes what torch did", () => {
     expect(apply).toThrow(ModelError);
     expect(apply).toThrow(
       "plain.pt: does not fit model-folded.onnx: the export folded BatchNorm bn into the layer before, whose weights in the model " +
-        "are products of several in the file; export the model unfolded: torch.onnx.export(…, " +
+        "are products of several in the file; export it unfolded: torch.onnx.export(…, " +
         "training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, dynamo=False) on model.eval(), " +
         "or with dynamo=True and optimize=False.",
     );
@@ -171,7 +171,7 @@ describe("a file of another network", () => {
 
   it("is refused with both sides", () => {
     expect(message(checkpointOf({ "fc.weight": [3, 4], "head.bias": [5], scale: [] }))).toBe(
-      `w.pt: does not fit m.onnx; missing in the file: fc.bias [3]; left over in the file: head.bias [5], scale []; ${what}`,
+      `w.pt: does not fit m.onnx: missing in the file: fc.bias [3]; left over in the file: head.bias [5], scale []; ${what}`,
     );
   });
 
@@ -187,7 +187,7 @@ describe("a file of another network", () => {
 
   it("has its contradictions said", () => {
     expect(message(checkpointOf({ "fc.weight": [3, 5], "fc.bias": [3] }))).toBe(
-      "w.pt: does not fit m.onnx; fc.weight is float32 [3, 4] in the model, fc.weight float32 [3, 5] in the file; " +
+      "w.pt: does not fit m.onnx: fc.weight is float32 [3, 4] in the model, fc.weight float32 [3, 5] in the file; " +
         `missing in the file: fc.weight [3, 4]; left over in the file: fc.weight [3, 5]; ${what}`,
     );
   });
@@ -201,6 +201,14 @@ describe("a file of another network", () => {
     ]);
     const text = message(checkpointOf({ "model.fc.weight": [3, 4], ...many, "ema.y": [1] }, { parts }));
     expect(text).toContain("model.x11 [9] and 3 more; also in the file: ema; ");
+  });
+
+  it("has folding named as what may be, where more than a BatchNorm is left over", () => {
+    expect(
+      message(checkpointOf({ "fc.weight": [3, 4], "fc.bias": [3], "bn.running_mean": [3], "head.weight": [9] })),
+    ).toContain(
+      "left over in the file: bn.running_mean [3], head.weight [9]; if the export folded bn into the layers before, export it unfolded",
+    );
   });
 
   it("says why gates do not go in", () => {

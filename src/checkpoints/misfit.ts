@@ -60,6 +60,9 @@ function* bothSides(
   if (missing.some(({ role }) => role === "recurrent")) {
     yield "an exporter puts the gates of an LSTM, GRU or RNN in another order, so that they cannot be replaced";
   }
+  if (missing.some(({ name }) => name.startsWith("onnx::"))) {
+    yield "an export that folds constants may cut weights up: torch.onnx.export(…, do_constant_folding=False) keeps them";
+  }
   yield `expected the weights of the same network: --explain-weights shows what was found, ${file}#NAME takes one part of the file.`;
 }
 

@@ -1,6 +1,6 @@
 import { fuse } from "./fusion.ts";
 import type { Graph, Node, ValueId } from "./graph.ts";
-import { int, ints, producers } from "./graph.ts";
+import { consumers, int, ints, producers } from "./graph.ts";
 import { layerName } from "./layer-names.ts";
 import type { Dims, ElementType, Tensor } from "./tensor.ts";
 
@@ -59,6 +59,7 @@ export function parameters(model: Graph): Parameter[] {
   // Layer normalizations that were taken apart are seen as such.
   const graph = fuse(model);
   const made = producers(graph.nodes);
+  const read = consumers(graph.nodes);
   const found = new Map<ValueId, { root: Root; uses: Use[] }>();
   for (const node of graph.nodes) {
     if (node.domain === "" && transparent.has(node.op) && rootOf(graph, made, node.inputs[0])) continue;
@@ -66,7 +67,9 @@ export function parameters(model: Graph): Parameter[] {
       const root = rootOf(graph, made, input);
       if (!root) continue;
       const entry = found.get(root.name) ?? { root, uses: [] };
-      entry.uses.push(useOf(graph, made, node, index, root));
+      const use = useOf(graph, made, node, index, root);
+      const besideBias = use.role === "weight" ? weightOfBias(graph, read, node) : [];
+      entry.uses.push({ ...use, framework: [...use.framework, ...besideBias] });
       found.set(root.name, entry);
     }
   }
@@ -178,6 +181,14 @@ function moduleOf(node: Node): string | undefined {
 function notedName(node: Node, parameter: string): string[] {
   const module = moduleOf(node);
   return module === undefined ? [] : [`${module}.${parameter}`];
+}
+
+/** What the weight is called by the bias that is added to its product: attn.in_proj_weight by attn.in_proj_bias. */
+function weightOfBias(graph: Graph, read: ReadonlyMap<ValueId, readonly Node[]>, { outputs }: Node): string[] {
+  const added = read.get(outputs[0] ?? "")?.find(({ op, domain }) => op === "Add" && domain === "");
+  return (added?.inputs ?? [])
+    .filter((input) => graph.constants.has(input) && input.endsWith("bias"))
+    .map((bias) => bias.replace(/bias$/, "weight"));
 }
 
 function isUniform(tensor: Tensor): boolean {

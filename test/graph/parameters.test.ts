@@ -124,6 +124,15 @@ describe("the names that torch's exporters note", () => {
     for (const { name, framework } of parameters(goldenModel("mini-resnet").graph)) expect(framework).toEqual([name]);
   });
 
+  test("by the bias beside it, where the module has several weights", () => {
+    const nodes = [
+      node("MatMul", ["x", "onnx::MatMul_1"], "h", {}, { name: "/attn/MatMul" }),
+      node("Add", ["attn.in_proj_bias", "h"], "y"),
+    ];
+    const [found] = parameters(graphOf(x, nodes, { "onnx::MatMul_1": w(4, 6), "attn.in_proj_bias": w(6) }));
+    expect(found?.framework).toEqual(["attn.weight", "attn.in_proj_weight"]);
+  });
+
   test("the dynamo exporter's scopes", () => {
     const metadata = { "pkg.torch.onnx.name_scopes": "['', 'blocks.1', 'blocks.1.fc', 'linear_3']" };
     const [found] = parameters(graphOf(x, [node("MatMul", ["x", "val_7"], "y", {}, { metadata })], { val_7: w(4, 4) }));

@@ -4,6 +4,7 @@ import { DataError, ModelError, UnsupportedOperatorError } from "../errors.ts";
 import { fuse } from "../graph/fusion.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
+import { firstNaN } from "../graph/nan.ts";
 import { defaultMeasures, measuresNamed } from "../measures/catalog.ts";
 import { directionCount } from "../measures/layer-curvature.ts";
 import type { Form, IterativeEstimate, Iteration, Task } from "../measures/measure.ts";
@@ -262,9 +263,8 @@ function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: rea
 /** Weights that are no numbers make every result one. */
 function checkWeights(graph: Graph, file: string): void {
   for (const [name, tensor] of graph.constants) {
-    if (tensor.type !== "float32" || tensor.external) continue;
-    const bad = (tensor.data as Float32Array).findIndex(Number.isNaN);
-    if (bad >= 0)
+    const bad = firstNaN(tensor);
+    if (bad !== undefined)
       throw new ModelError(
         `${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`,
       );

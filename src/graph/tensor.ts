@@ -66,20 +66,24 @@ export function count(dims: Dims): number {
 
 /**
  * A constant tensor: little-endian bytes as they stand in the file, viewed and not copied.
- * `external` says where the bytes lie when they are not in the model file itself.
+ * `stored` says where the bytes lie when they are not in the model file itself.
  */
 export class Tensor {
   readonly type: ElementType;
   readonly dims: Dims;
-  readonly external: ExternalLocation | undefined;
+  readonly stored: StoredBytes | undefined;
   readonly #load: () => Uint8Array;
   #bytes: Uint8Array | undefined;
 
-  constructor(type: ElementType, dims: Dims, bytes: Uint8Array | (() => Uint8Array), external?: ExternalLocation) {
+  constructor(type: ElementType, dims: Dims, source: Uint8Array | (() => Uint8Array) | StoredBytes) {
     this.type = type;
     this.dims = dims;
-    this.external = external;
-    this.#load = typeof bytes === "function" ? bytes : () => bytes;
+    if (typeof source === "function") this.#load = source;
+    else if (source instanceof Uint8Array) this.#load = () => source;
+    else {
+      this.stored = source;
+      this.#load = () => source.read();
+    }
   }
 
   static of(type: ElementType, dims: Dims, data: TypedArray): Tensor {
@@ -130,6 +134,16 @@ export interface ExternalLocation {
   readonly file: string;
   readonly offset: number;
   readonly length: number;
+}
+
+/** Bytes that stay in a file beside the model until they are needed. */
+export interface StoredBytes {
+  readonly location: ExternalLocation;
+  read(): Uint8Array;
+  /** All bytes in order, whole elements at a time. Each piece is gone when the next is asked for. */
+  pieces(): Iterable<Uint8Array>;
+  /** The file's path, for a runtime that maps it into memory; absent where there is no such file. Throws as `read` does. */
+  path?(): string;
 }
 
 const INT64_MAX = 2n ** 63n - 1n;

@@ -5,6 +5,7 @@ import { fuse } from "../graph/fusion.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import { firstNaN } from "../graph/nan.ts";
+import type { HalfPrecision } from "../graph/widening.ts";
 import { defaultMeasures, measuresNamed } from "../measures/catalog.ts";
 import { directionCount } from "../measures/layer-curvature.ts";
 import type { Form, IterativeEstimate, Iteration, Task } from "../measures/measure.ts";
@@ -34,6 +35,7 @@ export interface Subject {
   readonly file: string;
   readonly sha256: string;
   readonly opset: number;
+  readonly precision?: HalfPrecision;
 }
 
 /** The samples of a data set that are measured on. */
@@ -174,6 +176,7 @@ export async function measureModel(
       file: subject.file,
       sha256: subject.sha256,
       opset: subject.opset,
+      ...(subject.precision && { precision: subject.precision }),
       output: main.outputs.output,
       ...(main.outputs.activation && { activation: main.outputs.activation }),
     },
@@ -193,7 +196,15 @@ export async function measureModel(
     },
     layers: layers.map((layer) => layerRow(layer, refused.find((entry) => entry.layer === layer)?.reason)),
     results,
-    warnings: warningsOf({ prepared: main, rows, results, n, regression: !loss.classification, iterated }),
+    warnings: warningsOf({
+      prepared: main,
+      rows,
+      results,
+      n,
+      regression: !loss.classification,
+      iterated,
+      precision: subject.precision,
+    }),
     environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch: main.batch, seed },
     seconds: {
       build: (built - started) / 1000,

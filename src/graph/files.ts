@@ -6,6 +6,7 @@ import { DataFiles } from "./external-data/files.ts";
 import type { Graph } from "./graph.ts";
 import { decodeModel } from "./onnx.ts";
 import { convertOpset } from "./opset.ts";
+import { widen, type HalfPrecision } from "./widening.ts";
 
 /** A model read from disk, in the canonical operator set. */
 export interface ModelFile {
@@ -16,13 +17,15 @@ export interface ModelFile {
   readonly sha256: string;
   /** The operator set of the file, before conversion. */
   readonly opset: number;
+  /** What the file computes in, where that is less than the float32 in which it is measured. */
+  readonly precision?: HalfPrecision;
 }
 
 const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.onnx" };
 
 /**
  * Reads an ONNX model from a path, or one of the package's own (`example:digits-mlp`). External data is read when it is needed,
- * and only from inside the model's folder.
+ * and only from inside the model's folder. Half precision is widened to float32.
  *
  * @throws ModelError when the file is absent, no model, or cut short
  */
@@ -39,11 +42,13 @@ export function readModel(path: string): ModelFile {
   }
   const data = new DataFiles(path, location);
   const decoded = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
+  const { graph, computes } = widen(decoded);
   let sha256: string | undefined;
   return {
-    graph: convertOpset(decoded),
+    graph: convertOpset(graph),
     file: path,
     opset: decoded.opset,
+    ...(computes && { precision: computes }),
     // Data of gigabytes takes its time, and may be absent where only the graph is looked at.
     get sha256() {
       sha256 ??= hashOf(bytes, data);

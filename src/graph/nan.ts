@@ -5,9 +5,9 @@ import { elementSize, Tensor } from "./tensor.ts";
  * are read piece by piece and not kept.
  */
 export function firstNaN(tensor: Tensor): number | undefined {
-  const { type, stored } = tensor;
+  const { type, stored } = tensor.narrow ?? tensor;
   if (!type.includes("float")) return undefined;
-  if (!stored) return within(tensor);
+  if (!stored) return within(tensor.narrow ?? tensor);
   let before = 0;
   for (const bytes of stored.pieces()) {
     const piece = new Tensor(type, [bytes.length / elementSize(type)], bytes);

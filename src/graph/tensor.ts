@@ -72,12 +72,15 @@ export class Tensor {
   readonly type: ElementType;
   readonly dims: Dims;
   readonly stored: StoredBytes | undefined;
+  /** The tensor of half precision whose elements these are. */
+  readonly narrow: Tensor | undefined;
   readonly #load: () => Uint8Array;
   #bytes: Uint8Array | undefined;
 
-  constructor(type: ElementType, dims: Dims, source: Uint8Array | (() => Uint8Array) | StoredBytes) {
+  constructor(type: ElementType, dims: Dims, source: Uint8Array | (() => Uint8Array) | StoredBytes, narrow?: Tensor) {
     this.type = type;
     this.dims = dims;
+    this.narrow = narrow;
     if (typeof source === "function") this.#load = source;
     else if (source instanceof Uint8Array) this.#load = () => source;
     else {
@@ -92,6 +95,12 @@ export class Tensor {
 
   static float32(dims: Dims, data: ArrayLike<number>): Tensor {
     return Tensor.of("float32", dims, data instanceof Float32Array ? data : Float32Array.from(data));
+  }
+
+  /** The elements of a float16 or bfloat16 tensor in float32, which has them all. They are made when they are needed. */
+  static widening(narrow: Tensor): Tensor {
+    const bytes = () => new Uint8Array((narrow.numbers() as Float32Array).buffer);
+    return new Tensor("float32", narrow.dims, bytes, narrow);
   }
 
   /** A one-dimensional int64 tensor, or a scalar when given a number. What overflows (a Slice's INT64_MAX) is clamped. */
@@ -122,8 +131,8 @@ export class Tensor {
   /** The elements as numbers; float16 and bfloat16 are widened. Copies only where it must. */
   numbers(): Float32Array | Float64Array | number[] {
     const { data } = this;
-    if (this.type === "float16") return Float32Array.from(data as Uint16Array, widenFloat16);
-    if (this.type === "bfloat16") return Float32Array.from(data as Uint16Array, widenBfloat16);
+    if (this.type === "float16") return widenFloat16s(data as Uint16Array);
+    if (this.type === "bfloat16") return widenBfloat16s(data as Uint16Array);
     if (data instanceof Float32Array || data instanceof Float64Array) return data;
     return Array.from(data as ArrayLike<number | bigint>, Number);
   }
@@ -154,11 +163,21 @@ export function clampedInt64(value: number): bigint {
   return value <= -(2 ** 63) ? -INT64_MAX - 1n : BigInt(value);
 }
 
-const widen = new DataView(new ArrayBuffer(4));
+/** A bfloat16 number is the upper half of a float32 number. */
+function widenBfloat16s(stored: Uint16Array): Float32Array {
+  const bits = new Uint32Array(stored.length);
+  for (let index = 0; index < bits.length; index++) bits[index] = (stored[index] as number) << 16;
+  return new Float32Array(bits.buffer);
+}
 
-function widenBfloat16(bits: number): number {
-  widen.setUint32(0, bits << 16);
-  return widen.getFloat32(0);
+/** All there are, by their bits. */
+let float16s: Float32Array | undefined;
+
+function widenFloat16s(stored: Uint16Array): Float32Array {
+  float16s ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => widenFloat16(bits));
+  const values = new Float32Array(stored.length);
+  for (let index = 0; index < values.length; index++) values[index] = float16s[stored[index] as number] as number;
+  return values;
 }
 
 function widenFloat16(bits: number): number {

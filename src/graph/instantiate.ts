@@ -3,6 +3,7 @@ import { Builder } from "./builder.ts";
 import type { Graph, Node, ValueId, ValueType } from "./graph.ts";
 import { describe, int } from "./graph.ts";
 import { expand, slice } from "./operators.ts";
+import { SamplesFirst } from "./samples-first.ts";
 import { count } from "./tensor.ts";
 
 /** A model at fixed shapes, ready to grow. */
@@ -14,7 +15,7 @@ export interface Instance {
 
 /**
  * The model at a batch size of our choice: every shape known, shape arithmetic folded, constants that carry the
- * exporter's own batch size rewritten.
+ * exporter's own batch size rewritten, weights applied to each sample's rows apart.
  *
  * @param inputs the type of every input, the batch first
  * @param known types of values behind operators without a shape rule, found by running the model
@@ -25,6 +26,7 @@ export function instantiate(
   known: ReadonlyMap<ValueId, ValueType> = new Map(),
 ): Instance {
   const builder = new Builder(graph);
+  const batched: ValueId[] = [];
   const declared = new Map(inputs);
   let batch = 1;
   let exported = false;
@@ -33,6 +35,7 @@ export function instantiate(
     if (!type) throw new ModelError(`input ${name}: expected an array, got none`);
     builder.input(name, type.type, type.dims);
     if (type.dims.length === 0) continue;
+    batched.push(name);
     batch = type.dims[0] as number;
     const own = dims?.[0];
     if (typeof own !== "number" || own === batch) continue;
@@ -42,10 +45,12 @@ export function instantiate(
   for (const [name, tensor] of graph.constants) builder.constant(tensor, name);
   const rewritten: string[] = [];
   const original = exported ? instantiate(graph, declared).builder : undefined;
+  const rows = new SamplesFirst(builder, batch);
+  for (const name of batched) rows.input(name);
   for (const node of graph.nodes) {
     const fitted = original ? fitBatch(node, builder, original) : fitUndeclared(node, builder, batch);
     if (fitted !== node) rewritten.push(describe(node));
-    builder.node(fitted);
+    rows.add(fitted);
     for (const output of node.outputs) {
       const type = known.get(output);
       if (type && !builder.typeIfKnown(output)) builder.declare(output, type);

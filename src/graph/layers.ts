@@ -183,16 +183,21 @@ function isConstant(builder: Builder, made: Map<ValueId, Node>, value: ValueId):
   return builder.constantOf(value) !== undefined || weightOf(builder, made, value) !== undefined;
 }
 
-/** The name of the constant that a node itself or the next Add adds to its product. */
+const rearranging = new Set(["Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze"]);
+
+/** The name of the constant that a node itself adds to its product, or the next Add behind what only rearranges it. */
 function biasName(
   builder: Builder,
   made: ReadonlyMap<ValueId, Node>,
   read: ReadonlyMap<ValueId, Node[]>,
   node: Node,
 ): ValueId | undefined {
-  const next = read.get(node.outputs[0] as ValueId)?.find((reader) => reader.op === "Add");
-  const added = node.op === "MatMul" ? [] : node.inputs.slice(2, 3);
-  for (const value of [...added, ...(next?.inputs ?? [])]) {
+  let readers = read.get(node.outputs[0] as ValueId) ?? [];
+  while (readers.length === 1 && rearranging.has((readers[0] as Node).op)) {
+    readers = read.get((readers[0] as Node).outputs[0] as ValueId) ?? [];
+  }
+  const own = node.op === "MatMul" || node.op === "Gather" ? [] : node.inputs.slice(2, 3);
+  for (const value of [...own, ...(readers.find(({ op }) => op === "Add")?.inputs ?? [])]) {
     const constant = weightOf(builder, made, value);
     // Of equal biases one is kept, and Identity has the names of the others.
     if (constant) return made.get(value)?.op === "Identity" ? value : constant.initializer;

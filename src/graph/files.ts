@@ -6,6 +6,7 @@ import { DataFiles } from "./external-data/files.ts";
 import type { Graph } from "./graph.ts";
 import { decodeModel } from "./onnx.ts";
 import { convertOpset } from "./opset.ts";
+import { refuseTraining } from "./training-mode.ts";
 import { widen, type HalfPrecision } from "./widening.ts";
 
 /** A model read from disk, in the canonical operator set. */
@@ -27,7 +28,7 @@ const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.o
  * Reads an ONNX model from a path, or one of the package's own (`example:digits-mlp`). External data is read when it is needed,
  * and only from inside the model's folder. Half precision is widened to float32.
  *
- * @throws ModelError when the file is absent, no model, or cut short
+ * @throws ModelError when the file is absent, no model, cut short, or a model that was exported while it trained
  */
 export function readModel(path: string): ModelFile {
   const location = path.startsWith("example:") ? examplePath(path) : path;
@@ -42,10 +43,12 @@ export function readModel(path: string): ModelFile {
   }
   const data = new DataFiles(path, location);
   const decoded = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
-  const { graph, computes } = widen(decoded);
+  const { graph: widened, computes } = widen(decoded);
+  const graph = convertOpset(widened);
+  refuseTraining(graph);
   let sha256: string | undefined;
   return {
-    graph: convertOpset(graph),
+    graph,
     file: path,
     opset: decoded.opset,
     ...(computes && { precision: computes }),

@@ -16,23 +16,30 @@ import { weightOf } from "./weights.ts";
 export class SamplesFirst {
   readonly #b: Builder;
   readonly #batch: number;
-  readonly #places: SamplePlaces;
+  readonly places: SamplePlaces;
+  readonly #known: SamplePlaces;
   /** Products whose rows are in the order of the model's own: what the model reshapes is reshaped from these. */
   readonly #unfolded = new Map<ValueId, ValueId>();
 
-  constructor(b: Builder, batch: number) {
+  /** @param known the places of the samples, where they are known from a larger batch */
+  constructor(b: Builder, batch: number, known?: SamplePlaces) {
     this.#b = b;
     this.#batch = batch;
-    this.#places = new SamplePlaces(b, batch);
+    this.places = new SamplePlaces(b, batch);
+    this.#known = known ?? this.places;
   }
 
   input(name: ValueId): void {
-    this.#places.input(name);
+    this.places.input(name);
+  }
+
+  placeOf(value: ValueId): SamplePlace | undefined {
+    return this.#known.of(value);
   }
 
   add(node: Node): void {
     if (!this.#rearranged(node)) this.#b.node(this.#shortened(node));
-    this.#places.follow(node);
+    this.places.follow(node);
   }
 
   /** Whether the node was added in another form. */
@@ -49,7 +56,7 @@ export class SamplesFirst {
   /** @param width axes of x that are not positions: 1 for features, 0 for tokens */
   #dense(node: Node, x: ValueId, weight: ValueId, width: 0 | 1): boolean {
     const b = this.#b;
-    const place = this.#places.of(x);
+    const place = this.placeOf(x);
     const dims = b.typeIfKnown(x)?.dims;
     if (!place || !dims || isFirst(place) || place.axis >= dims.length - width) return false;
     const root = weightOf(b, { get: (value) => b.producerOf(value) }, weight);

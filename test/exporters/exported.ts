@@ -7,8 +7,8 @@ import type { Graph } from "../../src/graph/graph.ts";
 import { instantiate } from "../../src/graph/instantiate.ts";
 import { findLayers, type Layer, type UseKind } from "../../src/graph/layers.ts";
 import { encodeModel } from "../../src/graph/onnx.ts";
-import type { ExternalLocation, Tensor } from "../../src/graph/tensor.ts";
-import { maximumError } from "../float64-array.ts";
+import { Tensor, type ExternalLocation } from "../../src/graph/tensor.ts";
+import { maximumError, stridesOf, walk } from "../float64-array.ts";
 import { curvatureByDifferences, curvatureByJacobian, losses64 } from "../float64-curvature.ts";
 import { constantOf } from "../float64-reference.ts";
 import { measureAll, rowOf } from "../golden-model.ts";
@@ -105,4 +105,38 @@ export async function expectCurvature(
     expect(error("relative-flatness", "kappa"), `κ of ${name}`).toBeLessThan(tolerance);
     if (!rescaled) expect(error("hessian-trace", "trace"), `Tr(H) of ${name}`).toBeLessThan(tolerance);
   }
+}
+
+/** A constant of a plain network with its axes in another order, as exporters store it. */
+export function turned({ graph }: Sketched, name: string, ...order: number[]): Tensor {
+  const { dims, data } = constantOf(graph.constants.get(name)!);
+  const strides = stridesOf(dims);
+  const places = walk(
+    order.map((axis) => dims[axis]!),
+    order.map((axis) => strides[axis]!),
+  );
+  return Tensor.float32(
+    order.map((axis) => dims[axis]!),
+    Float32Array.from(places, (place) => data[place]!),
+  );
+}
+
+/** A convolution's or Gemm's weight and bias with the batch normalization behind it taken in, in float64. */
+export function fused({ graph }: Sketched, weight: string, bias: string | undefined, norm: string) {
+  const data = (name: string) => constantOf(graph.constants.get(name)!).data;
+  const { dims } = graph.constants.get(weight)!;
+  const [gain, shift, mean, variance] = ["gain", "shift", "mean", "variance"].map((part) => data(`${norm}.${part}`));
+  const factor = gain!.map((value, row) => value / Math.sqrt(variance![row]! + 1e-5));
+  const width = data(weight).length / factor.length;
+  const before = bias === undefined ? mean!.map(() => 0) : data(bias);
+  return {
+    weight: Tensor.float32(
+      dims,
+      data(weight).map((value, at) => value * factor[Math.floor(at / width)]!),
+    ),
+    bias: Tensor.float32(
+      [factor.length],
+      before.map((value, row) => (value - mean![row]!) * factor[row]! + shift![row]!),
+    ),
+  };
 }

@@ -66,4 +66,21 @@ export const tinyRowOrders: Readonly<Record<string, () => Sketched>> = {
     const flat = s.op("Flatten", [s.op("Transpose", [a], { perm: [1, 0, 2] })]);
     return s.done(s.op("Gemm", [flat, s.rows("c", [3, 6])], { transB: 1 }), N, [1, 6, 1, 0, 3, 2, 5, 5, 4]);
   },
+  "samples in columns: W on the left, of a product and of Gemm"() {
+    const s = new Sketch(309, [4]);
+    const columns = s.op("Transpose", ["x"], { perm: [1, 0] });
+    const a = s.op("Relu", [s.op("Add", [s.op("MatMul", [s.rows("a", [5, 4]), columns]), s.random("a.bias", [5, 1])])]);
+    const scaled = { alpha: { float: 0.5 }, beta: { float: 2 } };
+    const b = s.op("Relu", [s.op("Gemm", [s.rows("b", [4, 5]), a, s.random("b.bias", [4, 1])], scaled)]);
+    const c = s.op("Relu", [s.op("Gemm", [s.columns("c", 4, 3), b], { transA: 1 })]);
+    return s.done(s.op("Transpose", [s.op("MatMul", [s.rows("d", [3, 3]), c])], { perm: [1, 0] }), N);
+  },
+  "samples in columns turned by Gemm, from either side"() {
+    const s = new Sketch(310, [4]);
+    const columns = s.op("Transpose", ["x"], { perm: [1, 0] });
+    const a = s.op("Relu", [s.op("Gemm", [columns, s.columns("a", 4, 5), s.random("a.bias", [5])], { transA: 1 })]);
+    const b = s.op("Relu", [s.op("Gemm", [s.rows("b", [3, 5]), a, s.random("b.bias", [3, 1])], { transB: 1 })]);
+    const turned = { transA: 1, transB: 1, alpha: { float: 1.5 } };
+    return s.done(s.op("Gemm", [b, s.rows("c", [3, 3]), s.random("c.bias", [3])], turned), N);
+  },
 };

@@ -96,9 +96,7 @@ export class SamplePlaces {
       case "MatMul":
         return this.#product(operands, to);
       case "Gemm":
-        return first.index === 0 && int(node, "transA", 0) === 0 && axis === 0 && areAlike(operands)
-          ? at(0)
-          : undefined;
+        return this.#gemm(node, operands, to);
       case "Gather":
         return gathered(node, operands, this.#b.typeIfKnown(node.inputs[1] ?? "")?.dims.length ?? 0);
       case "Concat":
@@ -143,6 +141,18 @@ export class SamplePlaces {
     // Rows of the left and columns of the right are each operand's own.
     const own = operands.some(({ index, dims, axis }) => axis === dims.length - (index === 0 ? 2 : 1));
     return mixed || (own && operands.length > 1) ? undefined : this.#aligned(operands, to);
+  }
+
+  /** Rows of the left operand are rows, columns of the right are columns; what is added must have samples where the product has. */
+  #gemm(node: Node, operands: readonly Operand[], to: Dims): SamplePlace | undefined {
+    const placed = operands.map((operand): Operand => {
+      const { index, axis } = operand;
+      if (index > 1) return operand;
+      const row = index === 0 ? int(node, "transA", 0) : 1 - int(node, "transB", 0);
+      return { ...operand, axis: axis === row ? index : Number.NaN, dims: to };
+    });
+    if (placed.some(({ axis }) => Number.isNaN(axis))) return undefined;
+    return this.#aligned(placed, to);
   }
 
   /** The elements stay in order: so many stand before the samples and behind each. */

@@ -10,8 +10,8 @@ import { weightOf } from "./weights.ts";
 
 /**
  * Adds the nodes of a model to a builder, and where a weight meets rows of all samples at once, tokens first or everything in one
- * axis, puts the samples first: [T · B, m] becomes [B, T, m] before the product and goes back behind it. Values are the same; each
- * sample's positions are now told apart from other samples.
+ * axis, puts the samples first: [T · B, m] becomes [B, T, m] before the product and goes back behind it; so do samples in columns.
+ * Values are the same; each sample's positions are now told apart from other samples.
  */
 export class SamplesFirst {
   readonly #b: Builder;
@@ -48,9 +48,43 @@ export class SamplesFirst {
     if (node.domain !== "") return false;
     if (node.op === "Gather") return int(node, "axis", 0) === 0 && this.#dense(node, right, left, 0);
     if (node.op === "MatMul" || (node.op === "Gemm" && int(node, "transA", 0) === 0)) {
-      return this.#dense(node, left, right, 1);
+      if (this.#dense(node, left, right, 1)) return true;
     }
-    return false;
+    return (node.op === "MatMul" || node.op === "Gemm") && this.#inColumns(node, left, right);
+  }
+
+  /** A product with samples in columns, W x of x [m, B], or xᵀ W: as that of its transpose. */
+  #inColumns(node: Node, left: ValueId, right: ValueId): boolean {
+    const b = this.#b;
+    const [ofLeft, ofRight] = [this.placeOf(left), this.placeOf(right)];
+    const [turnedLeft, turnedRight] = [int(node, "transA", 0) === 1, int(node, "transB", 0) === 1];
+    const [x, weight, place] = ofLeft ? [left, right, ofLeft] : [right, left, ofRight];
+    const root = weightOf(b, { get: (value) => b.producerOf(value) }, weight);
+    if (!place || root?.dims.length !== 2 || b.rank(x) !== 2 || place.outer * place.inner !== 1) return false;
+    // Samples in rows that stay rows are as they should be; those that are summed over are none.
+    if (ofLeft ? !turnedLeft || place.axis !== 1 : place.axis !== (turnedRight ? 0 : 1)) return false;
+    const rows = place.axis === 0 ? x : swap(b, x);
+    const matrix = (ofLeft ? turnedRight : !turnedLeft) ? swap(b, weight) : weight;
+    const output = node.outputs[0] as ValueId;
+    const product = unused(b, output);
+    b.node({ ...node, op: "MatMul", inputs: [rows, matrix], outputs: [product], attributes: {}, source: undefined });
+    const scaled = scale(b, ofLeft ? product : swap(b, product), node.op === "Gemm" ? float(node, "alpha", 1) : 1);
+    const added = node.op === "Gemm" && node.inputs[2] ? scale(b, node.inputs[2], float(node, "beta", 1)) : undefined;
+    this.#end(scaled, added, output);
+    return true;
+  }
+
+  /** Gives a value the name that the model has for it, with something added to it if there is something. */
+  #end(value: ValueId, added: ValueId | undefined, output: ValueId): void {
+    const [op, inputs] = added === undefined ? ["Identity", [value]] : ["Add", [value, added]];
+    this.#b.node({
+      op: op as string,
+      domain: "",
+      name: "",
+      inputs: inputs as ValueId[],
+      outputs: [output],
+      attributes: {},
+    });
   }
 
   /** @param width axes of x that are not positions: 1 for features, 0 for tokens */
@@ -86,14 +120,7 @@ export class SamplesFirst {
       else rest = bias;
     }
     const back = rows.asBefore(value);
-    b.node({
-      op: rest === undefined ? "Identity" : "Add",
-      domain: "",
-      name: "",
-      inputs: rest === undefined ? [back] : [back, rest],
-      outputs: [output],
-      attributes: {},
-    });
+    this.#end(back, rest, output);
     if (rest === undefined && rows.inOrder) this.#unfolded.set(output, value);
     return true;
   }

@@ -2,10 +2,15 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { measureRows } from "./cases/measure.ts";
+import { memoryRows } from "./cases/memory.ts";
 import { networkRows } from "./cases/networks.ts";
 import type { Row } from "./row.ts";
 
-const cases: Readonly<Record<string, () => Promise<Row[]>>> = { measure: measureRows, networks: networkRows };
+const cases: Readonly<Record<string, () => Promise<Row[]>>> = {
+  measure: measureRows,
+  networks: networkRows,
+  memory: memoryRows,
+};
 
 const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
 const rows: Row[] = [];

@@ -77,4 +77,13 @@ export const smoothNetworks: Readonly<Record<string, () => Sketched>> = {
     const both = s.op("Mul", [part(0), s.op("Softplus", [part(1)])]);
     return s.done(s.op("Gemm", [both, s.rows("c", [3, 3])], { transB: 1 }), N);
   },
+  "tokens first, and all in one axis"() {
+    const s = new Sketch(211, [3, 2]);
+    const turned = s.op("Transpose", ["x"], { perm: [1, 0, 2] });
+    const a = s.op("Tanh", [s.op("MatMul", [turned, s.columns("a", 2, 3)])]);
+    const rows = s.op("Reshape", [a, s.integers(-1, 3)]);
+    const b = s.op("Softplus", [s.op("Gemm", [rows, s.rows("b", [2, 3]), s.random("b.bias", [2])], { transB: 1 })]);
+    const back = s.op("Transpose", [s.op("Reshape", [b, s.integers(3, -1, 2)])], { perm: [1, 0, 2] });
+    return s.done(s.op("Gemm", [s.op("Flatten", [back]), s.rows("c", [3, 6])], { transB: 1 }), N);
+  },
 };

@@ -1,5 +1,6 @@
 import { Sketch, type Sketched } from "./sketch.ts";
 import { tinyEmbeddings } from "./tiny-embeddings.ts";
+import { tinyRowOrders } from "./tiny-row-orders.ts";
 import { tinyTransposedConvolutions } from "./tiny-transposed-convolutions.ts";
 
 /** Sample count of every tiny network: one more than a batch of two, so that a short batch comes last. */
@@ -11,6 +12,7 @@ export const TIED = "max pool with ties: the first of equal ones counts";
 /** Networks small enough for a Hessian by brute force, each with one feature that the others do not have. */
 export const tinyNetworks: Readonly<Record<string, () => Sketched>> = {
   ...tinyEmbeddings,
+  ...tinyRowOrders,
   ...tinyTransposedConvolutions,
   "dense, three layers"() {
     const s = new Sketch(11, [4]);

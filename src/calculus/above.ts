@@ -91,15 +91,15 @@ function isLast(b: Builder, layer: Layer, outputs: ValueId): boolean {
     const node = made.get(value);
     if (!node || node.domain !== "") return false;
     if (node.op === "Identity" || node.op === "Dropout" || node.op === "Cast") value = node.inputs[0] as ValueId;
-    else if (node.op === "Reshape" || node.op === "Flatten" || node.op === "Squeeze" || node.op === "Unsqueeze") {
-      if (b.typeIfKnown(node.inputs[0] ?? "")?.dims[0] !== dims[0]) return false;
+    else if (node.op === "Reshape" || node.op === "Flatten" || node.op === "Squeeze" || node.op === "Unsqueeze")
       value = node.inputs[0] as ValueId;
-    } else if (node.op === "Add") {
+    else if (node.op === "Add") {
       const rest = node.inputs.filter((input) => !b.constantOf(input));
       if (rest.length !== 1) return false;
       value = rest[0] as ValueId;
     } else return false;
   }
+  if (b.typeIfKnown(value)?.dims[0] !== dims[0]) return false;
   // One output that a constant spreads over several is not z itself; each term is one position, its classes the rows of W.
   return dims[2] === layer.d && count(dims) === count(b.typeIfKnown(use.preactivation)?.dims ?? []);
 }

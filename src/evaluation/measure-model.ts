@@ -4,6 +4,8 @@ import { DataError, ModelError, UnsupportedOperatorError } from "../errors.ts";
 import { fuse } from "../graph/fusion.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
+import { firstNaN } from "../graph/nan.ts";
+import type { HalfPrecision } from "../graph/widening.ts";
 import { defaultMeasures, measuresNamed } from "../measures/catalog.ts";
 import { directionCount } from "../measures/layer-curvature.ts";
 import type { Form, IterativeEstimate, Iteration, Task } from "../measures/measure.ts";
@@ -34,6 +36,7 @@ export interface Subject {
   readonly file: string;
   readonly sha256: string;
   readonly opset: number;
+  readonly precision?: HalfPrecision;
 }
 
 /** The samples of a data set that are measured on. */
@@ -178,6 +181,7 @@ export async function measureModel(
       file: subject.file,
       sha256: subject.sha256,
       opset: subject.opset,
+      ...(subject.precision && { precision: subject.precision }),
       output: main.outputs.output,
       ...(main.outputs.activation && { activation: main.outputs.activation }),
     },
@@ -197,7 +201,15 @@ export async function measureModel(
     },
     layers: layers.map((layer) => layerRow(layer, refused.find((entry) => entry.layer === layer)?.reason)),
     results,
-    warnings: warningsOf({ prepared: main, rows, results, n, regression: !loss.classification, iterated }),
+    warnings: warningsOf({
+      prepared: main,
+      rows,
+      results,
+      n,
+      regression: !loss.classification,
+      iterated,
+      precision: subject.precision,
+    }),
     environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch: main.batch, seed },
     seconds: {
       build: (built - started) / 1000,
@@ -267,9 +279,8 @@ function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: rea
 /** Weights that are no numbers make every result one. */
 function checkWeights(graph: Graph, file: string): void {
   for (const [name, tensor] of graph.constants) {
-    if (tensor.type !== "float32" || tensor.external) continue;
-    const bad = (tensor.data as Float32Array).findIndex(Number.isNaN);
-    if (bad >= 0)
+    const bad = firstNaN(tensor);
+    if (bad !== undefined)
       throw new ModelError(
         `${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`,
       );

@@ -8,6 +8,8 @@ export interface Result {
     readonly producer?: string;
     /** The file whose weights were put in place of the model's own. */
     readonly weights?: Weights;
+    /** What the file computes in, where it was measured in float32 all the same. */
+    readonly precision?: "float16" | "bfloat16";
     /** The value that was taken for the logits, and a trailing activation that was measured on its input. */
     readonly output: string;
     readonly activation?: "Softmax" | "LogSoftmax" | "Sigmoid";

@@ -1,3 +1,4 @@
+import type { HalfPrecision } from "../graph/widening.ts";
 import type { IterativeEstimate } from "../measures/measure.ts";
 import type { Prepared } from "./prepare.ts";
 import type { PlannedRow } from "./plan.ts";
@@ -17,16 +18,23 @@ export interface Observed {
   readonly regression: boolean;
   /** What iterations had to say of their rows. */
   readonly iterated: ReadonlyMap<PlannedRow, IterativeEstimate>;
+  readonly precision: HalfPrecision | undefined;
 }
 
 /** What a reader of the numbers must know, each under a stable code. */
-export function warningsOf({ prepared, rows, results, n, regression, iterated }: Observed): Warning[] {
+export function warningsOf({ prepared, rows, results, n, regression, iterated, precision }: Observed): Warning[] {
   const warnings: Warning[] = [];
   const { activation, value } = prepared.outputs;
   if (activation) {
     warnings.push({
       code: "trailing-activation",
       text: `the model ends in ${activation}; its input ${value} was taken as the raw outputs`,
+    });
+  }
+  if (precision) {
+    warnings.push({
+      code: "half-precision-widened",
+      text: `the model computes in ${precision}; it was measured in float32 with the same weights, without the rounding of its own values`,
     });
   }
   if (n < FEW_SAMPLES) {

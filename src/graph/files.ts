@@ -1,30 +1,34 @@
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
-import { dirname, resolve, sep } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ModelError, UsageError } from "../errors.ts";
+import { DataFiles } from "./external-data/files.ts";
 import type { Graph } from "./graph.ts";
 import { decodeModel } from "./onnx.ts";
 import { convertOpset } from "./opset.ts";
-import type { ExternalLocation } from "./tensor.ts";
+import { refuseTraining } from "./training-mode.ts";
+import { widen, type HalfPrecision } from "./widening.ts";
 
 /** A model read from disk, in the canonical operator set. */
 export interface ModelFile {
   readonly graph: Graph;
   /** What the user called it. */
   readonly file: string;
+  /** Of the file's bytes and, after them, of the files that hold its data, in the order of their names: `cat m.onnx m.onnx.data | sha256sum`. */
   readonly sha256: string;
   /** The operator set of the file, before conversion. */
   readonly opset: number;
+  /** What the file computes in, where that is less than the float32 in which it is measured. */
+  readonly precision?: HalfPrecision;
 }
 
 const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.onnx" };
 
 /**
  * Reads an ONNX model from a path, or one of the package's own (`example:digits-mlp`). External data is read when it is needed,
- * and only from inside the model's folder.
+ * and only from inside the model's folder. Half precision is widened to float32.
  *
- * @throws ModelError when the file is absent, no model, or cut short
+ * @throws ModelError when the file is absent, no model, cut short, or a model that was exported while it trained
  */
 export function readModel(path: string): ModelFile {
   const location = path.startsWith("example:") ? examplePath(path) : path;
@@ -37,10 +41,23 @@ export function readModel(path: string): ModelFile {
       code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder; expected an .onnx file" : String(code);
     throw new ModelError(`${path}: ${why}`, { cause });
   }
-  const external = (place: ExternalLocation) => readExternal(path, dirname(location), place);
-  const decoded = decodeModel(bytes, { file: path, external });
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { graph: convertOpset(decoded), file: path, sha256, opset: decoded.opset };
+  const data = new DataFiles(path, location);
+  const decoded = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
+  const { graph: widened, computes } = widen(decoded);
+  const graph = convertOpset(widened);
+  refuseTraining(graph);
+  let sha256: string | undefined;
+  return {
+    graph,
+    file: path,
+    opset: decoded.opset,
+    ...(computes && { precision: computes }),
+    // Data of gigabytes takes its time, and may be absent where only the graph is looked at.
+    get sha256() {
+      sha256 ??= hashOf(bytes, data);
+      return sha256;
+    },
+  };
 }
 
 function examplePath(name: string): string {
@@ -54,32 +71,8 @@ function examplePath(name: string): string {
   return places.find((place) => existsSync(place)) ?? (places[0] as string);
 }
 
-function readExternal(model: string, folder: string, { file, offset, length }: ExternalLocation): Uint8Array {
-  const path = resolve(folder, file);
-  const outside = () =>
-    new ModelError(`${model}: its data lies in ${file}, outside the model's folder; expected a file inside it`);
-  if (!path.startsWith(resolve(folder) + sep)) throw outside();
-  if (!existsSync(path))
-    throw new ModelError(`${model}: its data lies in ${file}, and there is no such file beside it`);
-  // A symbolic link may lead out as well.
-  if (!realpathSync(path).startsWith(realpathSync(folder) + sep)) throw outside();
-  if (!statSync(path).isFile()) throw new ModelError(`${model}: its data lies in ${file}, which is no file`);
-  const descriptor = openSync(path, "r");
-  try {
-    const { size } = fstatSync(descriptor);
-    if (offset + length > size) {
-      throw new ModelError(`${file}: truncated: expected ${offset + length} bytes, have ${size}`);
-    }
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      const read = readSync(descriptor, bytes, done, length - done, offset + done);
-      if (read === 0)
-        throw new ModelError(`${file}: truncated: expected ${offset + length} bytes, have ${offset + done}`);
-      done += read;
-    }
-    return bytes;
-  } finally {
-    closeSync(descriptor);
-  }
+function hashOf(bytes: Uint8Array, data: DataFiles): string {
+  const hash = createHash("sha256").update(bytes);
+  data.addTo(hash);
+  return hash.digest("hex");
 }

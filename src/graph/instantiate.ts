@@ -3,7 +3,9 @@ import { Builder } from "./builder.ts";
 import type { Graph, Node, ValueId, ValueType } from "./graph.ts";
 import { describe, int } from "./graph.ts";
 import { expand, slice } from "./operators.ts";
-import { count } from "./tensor.ts";
+import type { SamplePlace, SamplePlaces } from "./sample-places.ts";
+import { SamplesFirst } from "./samples-first.ts";
+import { count, type Dims } from "./tensor.ts";
 
 /** A model at fixed shapes, ready to grow. */
 export interface Instance {
@@ -12,51 +14,101 @@ export interface Instance {
   readonly rewritten: readonly string[];
 }
 
+type Types = ReadonlyMap<ValueId, ValueType>;
+
 /**
  * The model at a batch size of our choice: every shape known, shape arithmetic folded, constants that carry the
- * exporter's own batch size rewritten.
+ * exporter's own batch size rewritten, weights applied to each sample's rows apart.
  *
  * @param inputs the type of every input, the batch first
  * @param known types of values behind operators without a shape rule, found by running the model
  */
-export function instantiate(
-  graph: Graph,
-  inputs: ReadonlyMap<ValueId, ValueType>,
-  known: ReadonlyMap<ValueId, ValueType> = new Map(),
-): Instance {
+export function instantiate(graph: Graph, inputs: Types, known: Types = new Map()): Instance {
+  const batch = batchOf(graph, inputs);
+  // Where the samples are does not depend on how many there are, but where there is one it does not show.
+  const places = batch === 1 ? placesAt(2, graph, inputs) : undefined;
   const builder = new Builder(graph);
+  const rows = new SamplesFirst(builder, batch, places);
+  return { builder, rewritten: fill(builder, rows, graph, inputs, known) };
+}
+
+/** Samples at once. */
+function batchOf(graph: Graph, inputs: Types): number {
+  const dims = graph.inputs.map(({ name }) => inputs.get(name)?.dims ?? []);
+  return dims.findLast((own) => own.length > 0)?.[0] ?? 1;
+}
+
+/** Adds the inputs, constants and nodes of a model. Returns the nodes that were rewritten for its batch size. */
+function fill(
+  builder: Builder,
+  rows: Pick<SamplesFirst, "input" | "add" | "placeOf">,
+  graph: Graph,
+  inputs: Types,
+  known: Types,
+): string[] {
   const declared = new Map(inputs);
-  let batch = 1;
   let exported = false;
   for (const { name, dims } of graph.inputs) {
     const type = inputs.get(name);
     if (!type) throw new ModelError(`input ${name}: expected an array, got none`);
     builder.input(name, type.type, type.dims);
     if (type.dims.length === 0) continue;
-    batch = type.dims[0] as number;
+    rows.input(name);
     const own = dims?.[0];
-    if (typeof own !== "number" || own === batch) continue;
+    if (typeof own !== "number" || own === type.dims[0]) continue;
     declared.set(name, { ...type, dims: type.dims.with(0, own) });
     exported = true;
   }
   for (const [name, tensor] of graph.constants) builder.constant(tensor, name);
   const rewritten: string[] = [];
-  const original = exported ? instantiate(graph, declared).builder : undefined;
+  const original = exported ? asExported(graph, declared) : undefined;
+  const batch = batchOf(graph, inputs);
   for (const node of graph.nodes) {
-    const fitted = original ? fitBatch(node, builder, original) : fitUndeclared(node, builder, batch);
+    const fitted = original
+      ? fitBatch(node, builder, original, rows.placeOf(node.inputs[0] ?? ""))
+      : fitUndeclared(node, builder, batch);
     if (fitted !== node) rewritten.push(describe(node));
-    builder.node(fitted);
+    rows.add(fitted);
     for (const output of node.outputs) {
       const type = known.get(output);
       if (type && !builder.typeIfKnown(output)) builder.declare(output, type);
     }
   }
-  return { builder, rewritten };
+  return rewritten;
 }
 
-/** The node with the exporter's batch size in its constants replaced by ours: `original` has the model at the former. */
-function fitBatch(node: Node, builder: Builder, original: Builder): Node {
-  if (node.op === "Reshape") return fitReshape(node, builder, original);
+/** The model at the exporter's own batch size, as it stands. */
+function asExported(graph: Graph, inputs: Types): Builder {
+  const builder = new Builder(graph);
+  const rows = { input: () => undefined, add: (node: Node) => builder.node(node), placeOf: () => undefined };
+  fill(builder, rows, graph, inputs, new Map());
+  return builder;
+}
+
+/** Where the samples are, at another batch size than the one that is asked for; nothing, where the model cannot have it. */
+function placesAt(batch: number, graph: Graph, inputs: Types): SamplePlaces | undefined {
+  const resized = [...inputs].map(([name, type]): [ValueId, ValueType] => [
+    name,
+    type.dims.length === 0 ? type : { ...type, dims: type.dims.with(0, batch) },
+  ]);
+  const builder = new Builder(graph);
+  const rows = new SamplesFirst(builder, batch);
+  try {
+    fill(builder, rows, graph, new Map(resized), new Map());
+    return rows.places;
+  } catch (error) {
+    if (error instanceof ModelError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The node with the exporter's batch size in its constants replaced by ours: `original` has the model at the former.
+ *
+ * @param place of the samples in what it reads first, where that is known
+ */
+function fitBatch(node: Node, builder: Builder, original: Builder, place: SamplePlace | undefined): Node {
+  if (node.op === "Reshape") return fitReshape(node, builder, original, place);
   if (node.op === "Concat") return fitConcat(node, builder, original);
   return node;
 }
@@ -73,21 +125,38 @@ function batchAxis(
   return now && then && axis >= 0 ? { axis, from: then[axis] as number, to: now[axis] as number } : undefined;
 }
 
-function fitReshape(node: Node, builder: Builder, original: Builder): Node {
+function fitReshape(node: Node, builder: Builder, original: Builder, place: SamplePlace | undefined): Node {
   const [x = "", shape = ""] = node.inputs;
   const batched = batchAxis(x, builder, original);
   const target = builder.constantOf(shape)?.bytes.join();
   // A target that was computed from the batch size is right already.
   if (!batched || target === undefined || target !== original.constantOf(shape)?.bytes.join()) return node;
   const made = original.dims(node.outputs[0] as ValueId);
-  const outer = count(original.dims(x).slice(0, batched.axis));
-  const ratio = batched.to / batched.from;
-  // The batch leads what it led before, alone or times heads.
-  const axis = made.findIndex((size, index) => count(made.slice(0, index)) === outer && Number.isInteger(size * ratio));
-  if (axis < 0) return node;
-  const fitted = made.with(axis, (made[axis] as number) * ratio);
+  const axis = samplesAxis(made, original.dims(x), place ?? { axis: batched.axis, outer: 1, inner: 1 }, batched.from);
+  if (axis === undefined) return node;
+  const fitted = made.with(axis, ((made[axis] as number) * batched.to) / batched.from);
   if (resolved(node, builder, x, shape).join() === fitted.join()) return node;
   return { ...node, inputs: [x, builder.integers(fitted)], source: undefined };
+}
+
+/**
+ * The axis that the samples go to when elements keep their order: one of them alone if there is one, else one that they lead (before
+ * heads), else one that they end (behind tokens); features, the last axis, only if there is no other.
+ *
+ * @param size of the samples' axis in `from`
+ */
+function samplesAxis(made: Dims, from: Dims, { axis, outer, inner }: SamplePlace, size: number): number | undefined {
+  const before = count(from.slice(0, axis)) * outer;
+  const behind = count(from.slice(axis + 1)) * inner;
+  const samples = size / (outer * inner);
+  const possible = made.flatMap((length, index) => {
+    const [first, rest] = [before / count(made.slice(0, index)), behind / count(made.slice(index + 1))];
+    const fits = Number.isInteger(first) && Number.isInteger(rest) && first * samples * rest === length;
+    if (!fits) return [];
+    const rank = first === 1 && rest === 1 ? 0 : index === made.length - 1 ? 3 : first === 1 ? 1 : 2;
+    return [{ index, rank }];
+  });
+  return possible.toSorted((left, right) => left.rank - right.rank)[0]?.index;
 }
 
 /** What a Reshape makes as it stands. */

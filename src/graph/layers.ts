@@ -83,7 +83,7 @@ export function findLayers(builder: Builder): Layer[] {
   const names = uniqueNames(
     groups.map(([first]) => {
       const { node, root } = first as Found;
-      return layerName(node, root.initializer, followingBias(builder, read, node));
+      return layerName(node, root.initializer, biasName(builder, made, read, node));
     }),
   );
   return groups.map((uses, index) => {
@@ -183,8 +183,24 @@ function isConstant(builder: Builder, made: Map<ValueId, Node>, value: ValueId):
   return builder.constantOf(value) !== undefined || weightOf(builder, made, value) !== undefined;
 }
 
-/** The constant that the next Add adds to a node's output. */
-function followingBias(builder: Builder, read: Map<ValueId, Node[]>, node: Node): ValueId | undefined {
-  const next = read.get(node.outputs[0] as ValueId)?.find((reader) => reader.op === "Add");
-  return next?.inputs.find((input) => builder.constantOf(input));
+const rearranging = new Set(["Reshape", "Transpose", "Identity", "Squeeze", "Unsqueeze"]);
+
+/** The name of the constant that a node itself adds to its product, or the next Add behind what only rearranges it. */
+function biasName(
+  builder: Builder,
+  made: ReadonlyMap<ValueId, Node>,
+  read: ReadonlyMap<ValueId, Node[]>,
+  node: Node,
+): ValueId | undefined {
+  let readers = read.get(node.outputs[0] as ValueId) ?? [];
+  while (readers.length === 1 && rearranging.has((readers[0] as Node).op)) {
+    readers = read.get((readers[0] as Node).outputs[0] as ValueId) ?? [];
+  }
+  const own = node.op === "MatMul" || node.op === "Gather" ? [] : node.inputs.slice(2, 3);
+  for (const value of [...own, ...(readers.find(({ op }) => op === "Add")?.inputs ?? [])]) {
+    const constant = weightOf(builder, made, value);
+    // Of equal biases one is kept, and Identity has the names of the others.
+    if (constant) return made.get(value)?.op === "Identity" ? value : constant.initializer;
+  }
+  return undefined;
 }

@@ -2,11 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import { ModelError } from "../errors.ts";
 import type { TensorProto } from "./onnx_pb.ts";
 import { TensorProto_DataLocation, TensorProtoSchema } from "./onnx_pb.ts";
-import type { ElementType, ExternalLocation, TypedArray } from "./tensor.ts";
+import type { ElementType, ExternalLocation, StoredBytes, TypedArray } from "./tensor.ts";
 import { count, elementSize, Tensor } from "./tensor.ts";
 
-/** Reads bytes that lie in a file beside the model. */
-export type ReadExternal = (location: ExternalLocation) => Uint8Array;
+/** Finds bytes that lie in a file beside the model. What is wrong with the file may be told when they are read. */
+export type ReadExternal = (location: ExternalLocation) => StoredBytes;
 
 /** ONNX's numbers for element types; a hole is a type that we do not know. */
 export const elementTypes: readonly (ElementType | undefined)[] = [
@@ -64,7 +64,7 @@ function tensorOf(
     if (!external) {
       throw new ModelError(`${label}: its data is in ${location.file}, and only the model's own bytes were given`);
     }
-    return new Tensor(type, dims, () => external(location), location);
+    return new Tensor(type, dims, external(location));
   }
   const bytes = proto.rawData.length > 0 ? proto.rawData : typedBytes(proto, type);
   if (bytes.length !== expected) {
@@ -79,15 +79,28 @@ function tensorOf(
   return new Tensor(type, dims, bytes);
 }
 
-/** The tensor as a message of that name. External data is read and becomes part of it, as nobody else finds the file. */
-export function encodeTensor(name: string, tensor: Tensor): TensorProto {
+/**
+ * The tensor as a message of that name. Data of other files is read and becomes part of it, as nobody else finds them.
+ *
+ * @param elsewhere where the reader of the message finds the data, so that it need not be read here
+ */
+export function encodeTensor(name: string, tensor: Tensor, elsewhere?: ExternalLocation): TensorProto {
   const source = sources.get(tensor);
   const dataType = elementTypes.indexOf(tensor.type);
   const dims = tensor.dims.map(BigInt);
+  if (elsewhere) return create(TensorProtoSchema, { name, dataType, dims, ...referenceTo(elsewhere) });
   if (source && tensor.type === "string") return { ...source, name };
   const here = { externalData: [], dataLocation: TensorProto_DataLocation.DEFAULT };
-  if (source) return { ...source, ...(tensor.external && here), name, rawData: tensor.bytes };
+  if (source) return { ...source, ...(tensor.stored && here), name, rawData: tensor.bytes };
   return create(TensorProtoSchema, { name, dataType, dims, rawData: tensor.bytes });
+}
+
+function referenceTo({ file, offset, length }: ExternalLocation) {
+  const entries = Object.entries({ location: file, offset: String(offset), length: String(length) });
+  return {
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: entries.map(([key, value]) => ({ key, value })),
+  };
 }
 
 function typedBytes(proto: TensorProto, type: ElementType): Uint8Array {

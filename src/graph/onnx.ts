@@ -8,6 +8,7 @@ import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
 import { checkFraming } from "./protobuf-framing.ts";
+import type { ExternalLocation } from "./tensor.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The version of the file format that we write: the first one of opset 18. */
@@ -74,8 +75,15 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
   return result;
 }
 
-/** Writes a graph as ONNX bytes, with everything of the file that it was read from and that still applies. */
-export function encodeModel(graph: Graph): Uint8Array {
+/**
+ * Writes a graph as ONNX bytes, with everything of the file that it was read from and that still applies.
+ *
+ * @param elsewhere the place of a constant's data in another file, where it is to be referred to and not written
+ */
+export function encodeModel(
+  graph: Graph,
+  elsewhere: (tensor: Tensor) => ExternalLocation | undefined = () => undefined,
+): Uint8Array {
   const source = graph.source as ModelProto | undefined;
   const model = source ? clone(ModelProtoSchema, source) : create(ModelProtoSchema);
   if (!source) model.producerName = "flatness";
@@ -94,7 +102,9 @@ export function encodeModel(graph: Graph): Uint8Array {
   body.output = graph.outputs.map(encodeValueInfo);
   body.valueInfo = [...graph.declared.values()].map(encodeValueInfo);
   body.node = graph.nodes.map(encodeNode);
-  body.initializer = [...graph.constants].map(([name, tensor]): TensorProto => encodeTensor(name, tensor));
+  body.initializer = [...graph.constants].map(([name, tensor]): TensorProto =>
+    encodeTensor(name, tensor, elsewhere(tensor)),
+  );
   model.graph = body;
   return toBinary(ModelProtoSchema, model);
 }

@@ -66,20 +66,27 @@ export function count(dims: Dims): number {
 
 /**
  * A constant tensor: little-endian bytes as they stand in the file, viewed and not copied.
- * `external` says where the bytes lie when they are not in the model file itself.
+ * `stored` says where the bytes lie when they are not in the model file itself.
  */
 export class Tensor {
   readonly type: ElementType;
   readonly dims: Dims;
-  readonly external: ExternalLocation | undefined;
+  readonly stored: StoredBytes | undefined;
+  /** The tensor of half precision whose elements these are. */
+  readonly narrow: Tensor | undefined;
   readonly #load: () => Uint8Array;
   #bytes: Uint8Array | undefined;
 
-  constructor(type: ElementType, dims: Dims, bytes: Uint8Array | (() => Uint8Array), external?: ExternalLocation) {
+  constructor(type: ElementType, dims: Dims, source: Uint8Array | (() => Uint8Array) | StoredBytes, narrow?: Tensor) {
     this.type = type;
     this.dims = dims;
-    this.external = external;
-    this.#load = typeof bytes === "function" ? bytes : () => bytes;
+    this.narrow = narrow;
+    if (typeof source === "function") this.#load = source;
+    else if (source instanceof Uint8Array) this.#load = () => source;
+    else {
+      this.stored = source;
+      this.#load = () => source.read();
+    }
   }
 
   static of(type: ElementType, dims: Dims, data: TypedArray): Tensor {
@@ -88,6 +95,12 @@ export class Tensor {
 
   static float32(dims: Dims, data: ArrayLike<number>): Tensor {
     return Tensor.of("float32", dims, data instanceof Float32Array ? data : Float32Array.from(data));
+  }
+
+  /** The elements of a float16 or bfloat16 tensor in float32, which has them all. They are made when they are needed. */
+  static widening(narrow: Tensor): Tensor {
+    const bytes = () => new Uint8Array((narrow.numbers() as Float32Array).buffer);
+    return new Tensor("float32", narrow.dims, bytes, narrow);
   }
 
   /** A one-dimensional int64 tensor, or a scalar when given a number. What overflows (a Slice's INT64_MAX) is clamped. */
@@ -118,8 +131,8 @@ export class Tensor {
   /** The elements as numbers; float16 and bfloat16 are widened. Copies only where it must. */
   numbers(): Float32Array | Float64Array | number[] {
     const { data } = this;
-    if (this.type === "float16") return Float32Array.from(data as Uint16Array, widenFloat16);
-    if (this.type === "bfloat16") return Float32Array.from(data as Uint16Array, widenBfloat16);
+    if (this.type === "float16") return widenFloat16s(data as Uint16Array);
+    if (this.type === "bfloat16") return widenBfloat16s(data as Uint16Array);
     if (data instanceof Float32Array || data instanceof Float64Array) return data;
     return Array.from(data as ArrayLike<number | bigint>, Number);
   }
@@ -132,6 +145,16 @@ export interface ExternalLocation {
   readonly length: number;
 }
 
+/** Bytes that stay in a file beside the model until they are needed. */
+export interface StoredBytes {
+  readonly location: ExternalLocation;
+  read(): Uint8Array;
+  /** All bytes in order, whole elements at a time. Each piece is gone when the next is asked for. */
+  pieces(): Iterable<Uint8Array>;
+  /** The file's path, for a runtime that maps it into memory; absent where there is no such file. Throws as `read` does. */
+  path?(): string;
+}
+
 const INT64_MAX = 2n ** 63n - 1n;
 
 /** The int64 nearest to a number: a double cannot hold INT64_MAX and rounds it up to 2^63. */
@@ -140,11 +163,21 @@ export function clampedInt64(value: number): bigint {
   return value <= -(2 ** 63) ? -INT64_MAX - 1n : BigInt(value);
 }
 
-const widen = new DataView(new ArrayBuffer(4));
+/** A bfloat16 number is the upper half of a float32 number. */
+function widenBfloat16s(stored: Uint16Array): Float32Array {
+  const bits = new Uint32Array(stored.length);
+  for (let index = 0; index < bits.length; index++) bits[index] = (stored[index] as number) << 16;
+  return new Float32Array(bits.buffer);
+}
 
-function widenBfloat16(bits: number): number {
-  widen.setUint32(0, bits << 16);
-  return widen.getFloat32(0);
+/** All there are, by their bits. */
+let float16s: Float32Array | undefined;
+
+function widenFloat16s(stored: Uint16Array): Float32Array {
+  float16s ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => widenFloat16(bits));
+  const values = new Float32Array(stored.length);
+  for (let index = 0; index < values.length; index++) values[index] = float16s[stored[index] as number] as number;
+  return values;
 }
 
 function widenFloat16(bits: number): number {

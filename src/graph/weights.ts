@@ -26,7 +26,11 @@ interface Move {
 const sameElements = new Set(["Identity", "Cast", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
 
 /** The weight that a value is: a constant itself, or one behind Identity, Cast, Transpose or a reshape. */
-export function weightOf(builder: Builder, made: ReadonlyMap<ValueId, Node>, value: ValueId): Weight | undefined {
+export function weightOf(
+  builder: Builder,
+  made: Pick<ReadonlyMap<ValueId, Node>, "get">,
+  value: ValueId,
+): Weight | undefined {
   const tensor = builder.constantOf(value);
   if (tensor) {
     if (!tensor.type.includes("float")) return undefined;

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
 import { ModelError, UsageError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { encodeModel } from "../graph/onnx.ts";
+import { withMappedWeights } from "./mapped-weights.ts";
 import type { Runtime, RuntimeArray, Session, SessionOptions } from "./session.ts";
 
 const require = createRequire(import.meta.url);
@@ -21,15 +21,17 @@ async function open(graph: Graph, { provider, threads }: SessionOptions): Promis
   if (!nodeRuntime.providers.includes(provider)) {
     throw new UsageError(`provider ${provider}: not available here; there are ${nodeRuntime.providers.join(", ")}`);
   }
+  const { bytes, folder } = withMappedWeights(graph);
   let session: ort.InferenceSession;
   try {
-    session = await ort.InferenceSession.create(encodeModel(graph), {
+    session = await ort.InferenceSession.create(bytes, {
       executionProviders: [provider],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
+      ...(folder !== undefined && { extra: { session: mapping(folder) } }),
     });
   } catch (cause) {
     if (provider !== "cpu") {
@@ -46,6 +48,13 @@ async function open(graph: Graph, { provider, threads }: SessionOptions): Promis
     },
     release: () => session.release(),
   };
+}
+
+/**
+ * Without prepacking: the runtime would write a second copy of every weight in a layout of its own, which takes seconds a gigabyte.
+ */
+function mapping(folder: string): Record<string, string> {
+  return { model_external_initializers_file_folder_path: folder, disable_prepacking: "1" };
 }
 
 function tensorOf({ type, dims, data }: RuntimeArray): ort.Tensor {

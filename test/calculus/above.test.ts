@@ -135,9 +135,9 @@ describe("no way through", () => {
 
   test("samples that are not the first axis of what the layer reads", () => {
     const s = new Sketch(13, [4, 3]);
-    const turned = s.op("Transpose", ["x"], { perm: [1, 0, 2] });
-    const a = s.op("Relu", [s.op("MatMul", [turned, s.columns("a", 3, 2)])]);
-    const out = s.op("Flatten", [s.op("Transpose", [a], { perm: [1, 0, 2] })]);
-    expect(above(s, [4, 3], out)["a"]).toEqual({ kind: "mixed-samples", value: "Transpose_0_out", dims: [4, 2, 3] });
+    const tokens = s.op("Reshape", ["x", s.integers(-1, 3, 1)]);
+    const a = s.op("Relu", [s.op("Conv", [tokens, s.rows("a", [2, 3, 1])])]);
+    const out = s.op("Reshape", [a, s.integers(-1, 8)]);
+    expect(above(s, [4, 3], out)["a"]).toEqual({ kind: "mixed-samples", value: "Reshape_0_out", dims: [8, 3, 1] });
   });
 });

@@ -79,9 +79,9 @@ describe("a layer that cannot be measured is skipped, and the rest is measured",
   // Four tokens of three numbers. Batches of 4 and 1 would hide it, were only one size looked at.
   test.each([1, 2, 4, 16])("samples are not the first axis, batch %d", async (batch) => {
     const s = new Sketch(83, [4, 3]);
-    const turned = s.op("Transpose", ["x"], { perm: [1, 0, 2] });
-    const a = s.op("Relu", [s.op("MatMul", [turned, s.columns("a", 3, 2)])]);
-    const flat = s.op("Flatten", [s.op("Transpose", [a], { perm: [1, 0, 2] })]);
+    const turned = s.op("Transpose", ["x"], { perm: [1, 2, 0] });
+    const a = s.op("Relu", [s.op("Conv", [turned, s.rows("a", [2, 3, 1])])]);
+    const flat = s.op("Flatten", [s.op("Transpose", [a], { perm: [2, 0, 1] })]);
     const net = s.done(s.op("Gemm", [flat, s.rows("c", [3, 8])], { transB: 1 }), 40);
     const measured = await measureSketch(net, "cross-entropy", { batch });
     expect(measured.result.layers.map(({ name, skipped }) => [name, skipped !== undefined])).toEqual([
@@ -89,21 +89,21 @@ describe("a layer that cannot be measured is skipped, and the rest is measured",
       ["c", false],
     ]);
     expect(measured.result.layers[0]?.skipped).toMatch(
-      /^value Transpose_0_out of shape \[4, \d+, 3\] does not have the samples as its first axis$/,
+      /^value Transpose_0_out of shape \[4, 3, \d+\] does not have the samples as its first axis$/,
     );
   });
 
-  test("tokens of all samples in one axis", async () => {
+  test("maps of all samples in one axis", async () => {
     const s = new Sketch(84, [4, 3]);
-    const tokens = s.op("Reshape", ["x", s.integers(-1, 3)]);
-    const a = s.op("Relu", [s.op("Gemm", [tokens, s.columns("a", 3, 5)])]);
+    const tokens = s.op("Reshape", ["x", s.integers(-1, 3, 1)]);
+    const a = s.op("Relu", [s.op("Conv", [tokens, s.rows("a", [5, 3, 1])])]);
     const net = s.done(
       s.op("Gemm", [s.op("Reshape", [a, s.integers(-1, 20)]), s.rows("c", [3, 20])], { transB: 1 }),
       40,
     );
     const measured = await measureSketch(net, "cross-entropy");
     expect(measured.result.layers[0]?.skipped).toBe(
-      "value Reshape_0_out of shape [4, 3] does not have the samples as its first axis",
+      "value Reshape_0_out of shape [4, 3, 1] does not have the samples as its first axis",
     );
     expect(rowOf(measured, "c", "relative-flatness").method).toBe("closed-form");
   });

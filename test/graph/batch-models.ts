@@ -128,6 +128,29 @@ export const staticModels: readonly BatchModel[] = [
       ),
   },
   {
+    name: "attention with tokens first, whose heads come together with all rows in one axis",
+    sample: [3, 4],
+    rewritten: ["Reshape", "Reshape", "Reshape"],
+    build: (n) =>
+      graphOf(
+        { x: [n, 3, 4] },
+        [
+          node("Transpose", ["x"], "first", { perm: [1, 0, 2] }),
+          node("Reshape", ["first", "fold"], "s"),
+          node("Transpose", ["s"], "q", { perm: [1, 0, 2] }),
+          node("Transpose", ["s"], "k", { perm: [1, 2, 0] }),
+          node("MatMul", ["q", "k"], "scores"),
+          node("MatMul", ["scores", "q"], "v"),
+          node("Transpose", ["v"], "t", { perm: [1, 0, 2] }),
+          node("Reshape", ["t", "join"], "j"),
+          node("Softmax", ["j"], "p"),
+          node("Reshape", ["p", "apart"], "o"),
+          node("Transpose", ["o"], "y", { perm: [1, 0, 2] }),
+        ],
+        { fold: shape(3, n * 2, 2), join: shape(3 * n, 4), apart: shape(3, n, 4) },
+      ),
+  },
+  {
     name: "a class token stored for the batch",
     sample: [3, 4],
     rewritten: ["Concat", "Reshape"],

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { ModelError, UsageError } from "../../src/errors.ts";
 import { readModel } from "../../src/graph/files.ts";
+import { firstNaN } from "../../src/graph/nan.ts";
 import { decodeModel, encodeModel } from "../../src/graph/onnx.ts";
 import type { Tensor } from "../../src/graph/tensor.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
@@ -119,6 +120,71 @@ describe("data in another file", () => {
     writeModel("c.bin");
     symlinkSync(at("model"), at("linked"));
     expect(constantOf(at("linked", "m.onnx")).data).toEqual(Float32Array.of(7, 8));
+  });
+
+  it("of a model that is a link is found beside what it links to", () => {
+    writeFileSync(at("model", "c.bin"), floats(7, 8));
+    writeModel("c.bin");
+    symlinkSync(at("model", "m.onnx"), at("linked.onnx"));
+    expect(constantOf(at("linked.onnx")).data).toEqual(Float32Array.of(7, 8));
+  });
+
+  it("is told to have no numbers without being kept", () => {
+    writeFileSync(at("model", "c.bin"), floats(1, Number.NaN));
+    const constant = constantOf(writeModel("c.bin"));
+    expect(firstNaN(constant)).toBe(1);
+    writeFileSync(at("model", "c.bin"), floats(1, 2));
+    expect(firstNaN(constant)).toBeUndefined();
+  });
+
+  it("is part of the model's hash: what sha256sum says of the files one after the other", () => {
+    writeFileSync(at("model", "c.bin"), floats(9, 1, 2, 9));
+    const path = writeModel("c.bin", { offset: "4" });
+    const hash = createHash("sha256")
+      .update(readFileSync(path))
+      .update(readFileSync(at("model", "c.bin")));
+    expect(readModel(path).sha256).toBe(hash.digest("hex"));
+    writeFileSync(at("model", "c.bin"), floats(9, 1, 3, 9));
+    expect(readModel(path).sha256).not.toBe(hash);
+  });
+
+  it("that is absent is missed when the hash is asked for", () => {
+    const model = readModel(writeModel("none.bin"));
+    expect(() => model.sha256).toThrow("its data lies in none.bin, and there is no such file beside it");
+  });
+
+  describe("in a Hugging Face cache, where a snapshot's files are links to blobs", () => {
+    /** A cache of two repositories with the model in a folder of one snapshot; c.bin is a link to this. */
+    function cached(link: string, repository = "models--me--net"): string {
+      const snapshot = at(repository, "snapshots", "0123abcd", "onnx");
+      mkdirSync(snapshot, { recursive: true });
+      for (const name of [repository, "models--you--net"]) mkdirSync(at(name, "blobs", "more"), { recursive: true });
+      writeFileSync(at(repository, "blobs", "da7a"), floats(3, 4));
+      for (const elsewhere of [
+        at(repository, "blobs", "more", "da7a"),
+        at("models--you--net", "blobs", "da7a"),
+        at(repository, "token"),
+      ])
+        writeFileSync(elsewhere, floats(66, 66));
+      renameSync(writeModel("c.bin"), at(repository, "blobs", "90d3"));
+      symlinkSync("../../../blobs/90d3", join(snapshot, "m.onnx"));
+      symlinkSync(link, join(snapshot, "c.bin"));
+      return join(snapshot, "m.onnx");
+    }
+
+    it("is read", () => {
+      expect(constantOf(cached("../../../blobs/da7a")).data).toEqual(Float32Array.of(3, 4));
+    });
+
+    test.each([
+      ["to another repository's blobs", "../../../../models--you--net/blobs/da7a", undefined],
+      ["to a folder among the blobs", "../../../blobs/more/da7a", undefined],
+      ["to a file that is no blob", "../../../token", undefined],
+      ["in a folder that is no repository of such a cache", "../../../blobs/da7a", "net"],
+    ])("but not through a link %s", (_, link, repository) => {
+      const constant = constantOf(cached(link, repository));
+      expect(() => constant.bytes).toThrow("outside the model's folder; expected a file inside it");
+    });
   });
 
   const outside = "outside the model's folder; expected a file inside it";

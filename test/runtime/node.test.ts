@@ -1,6 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { ModelError, UsageError } from "../../src/errors.ts";
 import { Builder } from "../../src/graph/builder.ts";
+import { DataFiles } from "../../src/graph/external-data/files.ts";
 import { Tensor } from "../../src/graph/tensor.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
 
@@ -18,6 +22,49 @@ function graph() {
     ]),
   );
 }
+
+describe("large weights in files", () => {
+  const folder = mkdtempSync(join(tmpdir(), "flatness-node-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  /** One weight alone, 64 MB, is as large as what the runtime is made to map. */
+  const [rows, columns] = [4096, 4097];
+
+  /** A file of zeros with a one at [row, row + 1] of the weight that begins at `offset`. */
+  function stored(name: string, row: number, offset: number): Tensor {
+    const file = join(folder, name, "weights.bin");
+    mkdirSync(join(folder, name));
+    const length = rows * columns * 4;
+    const descriptor = openSync(file, "w");
+    ftruncateSync(descriptor, offset + length);
+    writeSync(descriptor, new Uint8Array(Float32Array.of(1).buffer), 0, 4, offset + 4 * (row * columns + row + 1));
+    closeSync(descriptor);
+    writeFileSync(join(folder, "model.onnx"), "");
+    const source = new DataFiles("model", join(folder, "model.onnx"));
+    return new Tensor("float32", [rows, columns], source.at({ file: `${name}/weights.bin`, offset, length }));
+  }
+
+  test("in several folders and at places that cannot be mapped are all found", async () => {
+    const b = new Builder();
+    const x = b.input("x", "float32", [1, rows]);
+    const weights = { one: stored("one", 5, 0), two: stored("two", 6, 64), odd: stored("odd", 7, 2) };
+    const products = Object.entries(weights).map(
+      ([name, tensor]) => [name, b.add("MatMul", [x, b.constant(tensor, `${name}.weight`)])] as const,
+    );
+    const session = await nodeRuntime.open(b.graph(new Map(products)), cpu);
+    const data = Float32Array.from({ length: rows }, (_, index) => index);
+    const outputs = await session.run(new Map([["x", { type: "float32", dims: [1, rows], data }]]));
+    await session.release();
+    for (const [name, row] of [
+      ["one", 5],
+      ["two", 6],
+      ["odd", 7],
+    ] as const) {
+      const expected = new Float32Array(columns);
+      expected[row + 1] = row;
+      expect(outputs.get(name)?.data).toEqual(expected);
+    }
+  });
+});
 
 describe("a session", () => {
   test("runs a graph: names, types, dims and values", async () => {

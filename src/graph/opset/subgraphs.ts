@@ -1,5 +1,6 @@
 import type { Attribute, Node } from "../graph.ts";
 import { decodeAttribute } from "../onnx-attributes.ts";
+import type { ExternalLocation } from "../tensor.ts";
 import type { AttributeProto, GraphProto, NodeProto } from "../onnx_pb.ts";
 
 /** The bodies of an If, a Loop or a Scan, and the bodies within them. */
@@ -26,6 +27,6 @@ export function innerNodes(body: GraphProto): Node[] {
 
 function attributes(proto: NodeProto): Record<string, Attribute> {
   // No conversion looks at a large tensor, so that data beside the model need not be read.
-  const unread = () => new Uint8Array();
+  const unread = (location: ExternalLocation) => ({ location, read: () => new Uint8Array(), pieces: () => [] });
   return Object.fromEntries(proto.attribute.map((entry) => [entry.name, decodeAttribute(entry, "model", unread)]));
 }

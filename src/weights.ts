@@ -1,7 +1,7 @@
 import { applyCheckpoint } from "./checkpoints/apply.ts";
 import type { Checkpoint } from "./checkpoints/checkpoint.ts";
 import { type Mapping, mapWeights } from "./checkpoints/mapping.ts";
-import { misfit } from "./checkpoints/misfit.ts";
+import { listed, misfit } from "./checkpoints/misfit.ts";
 import { openCheckpoint } from "./checkpoints/open.ts";
 import type { Warning, Weights } from "./evaluation/result.ts";
 import { type ModelFile, readModel } from "./graph/files.ts";
@@ -86,17 +86,15 @@ function warningsOf({ matches, kept }: Mapping): Warning[] {
   if (guessed.length > 0) {
     const pairs = guessed.map(({ parameter, tensor }) => `${parameter.name} from ${tensor}`);
     const text = `${guessed.length} of ${matches.length} weights were found by shape or order alone, no name says that they are right`;
-    warnings.push({ code: "weights-by-shape", text: `${text}: ${listed(pairs)}; --explain-weights shows all` });
+    warnings.push({
+      code: "weights-by-shape",
+      text: `${text}: ${listed(pairs, MOST_NAMES)}; --explain-weights shows all`,
+    });
   }
   if (constants.length > 0) {
     const names = constants.map(({ parameter }) => parameter.name);
     const text = "constants that the file of weights does not have stay as the model has them";
-    warnings.push({ code: "weights-kept", text: `${text}: ${listed(names)}` });
+    warnings.push({ code: "weights-kept", text: `${text}: ${listed(names, MOST_NAMES)}` });
   }
   return warnings;
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

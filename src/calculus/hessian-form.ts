@@ -53,19 +53,23 @@ export function alongDirections(
   selected: SelectedFeatures | undefined,
 ): HessianForm {
   const { d, groups } = layer;
-  const [count] = b.dims(directions) as [number];
-  if (!selected && layer.uses.every(positionsFirst)) return alongLengths(b, layer, scored, directions);
-  const chosen = selected ? chosenFeatures(b, count, selected) : lengthsOfAll(b, layer);
-  if (groups === 1 && layer.uses.every(positionsFirst)) {
+  const [total] = b.dims(directions) as [number];
+  const rowsLast = layer.uses.every(positionsFirst);
+  if (!selected && rowsLast) return alongLengths(b, layer, scored, directions);
+  const chosen = selected ? chosenFeatures(b, total, selected) : lengthsOfAll(b, layer);
+  if (groups === 1 && rowsLast) {
     // Where z has its rows last they are written there at once: [R, B, T, d].
     const [first, batch, , , positions] = b.dims(chosen) as [number, number, number, number, number];
     const column = reshape(b, chosen, [first, batch, positions, 1]);
-    return formOf(b, layer, scored, mul(b, column, reshape(b, directions, [count, 1, 1, d])), 2);
+    return formOf(b, layer, scored, mul(b, column, reshape(b, directions, [total, 1, 1, d])), 2);
   }
-  return formOf(b, layer, scored, mul(b, reshape(b, directions, [count, 1, groups, d / groups, 1]), chosen), 4);
+  return formOf(b, layer, scored, mul(b, reshape(b, directions, [total, 1, groups, d / groups, 1]), chosen), 4);
 }
 
-/** z'_t = f_r ‖φ_t‖ as a chain: the R directions stay as small as they are until something other than an elementwise function reads them. */
+/**
+ * z'_t = f_r ‖φ_t‖ as a chain: the R directions stay as small as they are until something other than an elementwise function
+ * reads them.
+ */
 function alongLengths(b: Builder, layer: Layer, scored: Scored, directions: ValueId): HessianForm {
   const [total] = b.dims(directions) as [number];
   const lengths = lengthsAt(b, layer);
@@ -167,6 +171,7 @@ function eachUse(b: Builder, layer: Layer, visit: (use: Use, begin: number, posi
   }
 }
 
+/** A part of an axis. */
 function between(b: Builder, value: ValueId, axis: number, begin: number, length: number): ValueId {
   return b.dims(value)[axis] === length ? value : slice(b, value, [axis], [begin], [begin + length]);
 }

@@ -8,7 +8,8 @@ import { dependents, unsupported } from "./vjp.ts";
  * Forward mode of order 1 or 2: pushes Taylor coefficients of some values to others. The second order is collapsed over the
  * directions (Dangel et al. 2025), so that R directions cost R first-order coefficients and one of second order.
  *
- * @param seeds jets of the values where the sweep starts, or chains whose root is smaller than they are; the node that makes such a value is not looked at
+ * @param seeds jets of the values where the sweep starts, or chains whose root is smaller than they are; the node that makes such
+ *   a value is not looked at
  * @param targets values whose jets are asked for
  * @returns the jet of each target that depends on a seed
  * @throws UnsupportedOperatorError when an operator on the way has no rule

@@ -4,6 +4,7 @@ import type { Dims, Tensor } from "../graph/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { commonNames, dotted, nameInFile, type Prefixes } from "./common-names.ts";
 import { areSame, type Layout, layoutsOf, shapeKey, storedDims } from "./layouts.ts";
+import { byNumber } from "./natural-order.ts";
 
 /** A parameter of the model and the tensor of the file that replaces it. */
 export interface Match {
@@ -273,5 +274,3 @@ function groups<T>(items: readonly T[], key: (item: T) => string): Map<string, T
   }
   return found;
 }
-
-const { compare: byNumber } = new Intl.Collator("en", { numeric: true });

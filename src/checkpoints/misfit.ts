@@ -66,7 +66,8 @@ function* bothSides(
   yield `expected the weights of the same network: --explain-weights shows what was found, ${file}#NAME takes one part of the file.`;
 }
 
-function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
+/** Names with commas between, and how many more there are beyond `most`. */
+export function listed(names: readonly string[], most = MOST_NAMES): string {
+  const more = names.length - most;
+  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import { dotted } from "./common-names.ts";
 import { type CheckpointFiles, checkpointsOnDisk } from "./files.ts";
 import { openCheckpoint } from "./open.ts";
+import { byNumber } from "./natural-order.ts";
 
 /** The files of weights that were asked for. */
 export interface ChosenWeights {
@@ -113,5 +114,3 @@ function expressionOf(pattern: string): RegExp {
     throw new UsageError(`${pattern}: not a pattern: expected *, ?, or [a-c] for one of a to c.`, { cause });
   }
 }
-
-const { compare: byNumber } = new Intl.Collator("en", { numeric: true });

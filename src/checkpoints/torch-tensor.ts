@@ -1,5 +1,6 @@
 import { ModelError } from "../errors.ts";
-import { count, type ElementType, elementSize, Tensor, type TypedArray } from "../graph/tensor.ts";
+import { inRowMajor } from "../graph/row-major.ts";
+import { count, type ElementType, elementSize, Tensor } from "../graph/tensor.ts";
 
 /** A run of elements in a member of the archive, which tensors are views of. */
 export interface Storage {
@@ -54,29 +55,11 @@ export function tensorOf(stored: StoredTensor, label: string, read: (key: string
     const start = bytes.byteOffset + offset * size;
     if (isInOrder(dims, strides)) return new Uint8Array(bytes.buffer, start, elements * size);
     const span = new Tensor(type, [last - offset], new Uint8Array(bytes.buffer, start, (last - offset) * size)).data;
-    const gathered = gather(span, dims, strides);
+    const gathered = inRowMajor(span, dims, strides);
     return new Uint8Array(gathered.buffer, gathered.byteOffset, gathered.byteLength);
   });
 }
 
 function isInOrder(dims: readonly number[], strides: readonly number[]): boolean {
   return dims.every((dim, axis) => dim === 1 || strides[axis] === count(dims.slice(axis + 1)));
-}
-
-/** The elements of a strided view in C order. */
-function gather(source: TypedArray, dims: readonly number[], strides: readonly number[]): TypedArray {
-  const from = source as Float64Array;
-  const target = new (source.constructor as Float64ArrayConstructor)(count(dims));
-  const at = dims.map(() => 0);
-  let place = 0;
-  for (let index = 0; index < target.length; index++) {
-    target[index] = from[place]!;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      place += strides[axis]!;
-      if (++at[axis]! < dims[axis]!) break;
-      place -= strides[axis]! * dims[axis]!;
-      at[axis] = 0;
-    }
-  }
-  return target;
 }

@@ -20,6 +20,11 @@ function program(): Command {
 
 /** Runs the command line. Errors that the user can mend are a sentence and exit code 2; others are ours, with a stack and 1. */
 export async function main(argv: readonly string[]): Promise<number> {
+  // Who reads the output may have seen enough, as head has.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
   try {
     await program().parseAsync([...argv]);
     return 0;

@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import { chosenWeights } from "../checkpoints/patterns.ts";
 import { npzBytes } from "../data/npz.ts";
+import { formats } from "../data/open.ts";
+import { stepForms } from "../data/preprocess.ts";
 import { ModelError, UsageError } from "../errors.ts";
 import type { Measurement } from "../evaluation/measure-model.ts";
 import type { Runs } from "../evaluation/result.ts";
@@ -46,7 +48,7 @@ export function measureCommand(): Command {
     .argument("<model>", "an .onnx file, or example:digits-mlp")
     .option(
       "--data <source>",
-      "an .npz file with arrays x and y, a folder of IDX files (MNIST), or example:digits; required",
+      `${formats.map(({ description }) => description).join(", ")}, or example:digits; required`,
     )
     .option(
       "--weights <files...>",
@@ -98,7 +100,10 @@ export function measureCommand(): Command {
     .option("--provider <name>", "execution provider: cpu, cuda, webgpu, …", "cpu")
     .option("--samples <N|FILE>", "the first N samples, or those listed in an .npy file (default: all)")
     .option("--split <name>", "train or test, where the data has parts")
-    .option("--preprocess <steps>", "such as scale=255,pad=2,channels=3; flatness help preprocess lists the steps")
+    .option(
+      "--preprocess <steps>",
+      `steps in this order, such as scale=255,pad=2,channels=3; there are ${stepForms.join(", ")}`,
+    )
     .option("--input <NAME=ARRAY>", "array that feeds a model input; may be repeated", assignment)
     .option("--output <name>", "the model output that is the raw scores (default: the first)")
     .addOption(formatOption())

@@ -1,5 +1,6 @@
 import { DataError } from "../errors.ts";
-import { count, type Dims, elementSize, Tensor, type TypedArray } from "../graph/tensor.ts";
+import { inRowMajor } from "../graph/row-major.ts";
+import { count, type Dims, elementSize, Tensor } from "../graph/tensor.ts";
 import type { NamedArray } from "./dataset.ts";
 import { magic, type NpyHeader, parseNpyHeader, types } from "./npy-header.ts";
 
@@ -42,7 +43,7 @@ export function nativeArray(
   const size = elementSize(type);
   const tensor = new Tensor(type, shape, bigEndian && size > 1 ? swapped(stored, size) : stored);
   let data = type === "float16" ? (tensor.numbers() as Float32Array) : tensor.data;
-  if (fortranOrder && shape.length > 1) data = toRowMajor(data, shape);
+  if (fortranOrder && shape.length > 1) data = inRowMajor(data, shape, columnMajorStrides(shape));
   return { type: type === "float16" ? "float32" : type, dims: shape, data };
 }
 
@@ -75,20 +76,6 @@ export function swapped(bytes: Uint8Array, size: number): Uint8Array {
   return copy;
 }
 
-function toRowMajor(data: TypedArray, dims: Dims): TypedArray {
-  const strides = dims.map((_, axis) => count(dims.slice(0, axis)));
-  const index = dims.map(() => 0);
-  const source = data as Float64Array;
-  const target = data.slice() as Float64Array;
-  let from = 0;
-  for (let to = 0; to < target.length; to++) {
-    target[to] = source[from]!;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < dims[axis]!) break;
-      from -= strides[axis]! * dims[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return target;
+function columnMajorStrides(dims: Dims): number[] {
+  return dims.map((_, axis) => count(dims.slice(0, axis)));
 }

@@ -64,6 +64,9 @@ const steps: Readonly<Record<string, Step>> = {
   },
 };
 
+/** How every step is written. */
+export const stepForms: readonly string[] = Object.values(steps).map(({ form }) => form);
+
 /**
  * The comma list of --preprocess, applied in the order written: `scale=255,pad=2,channels=3`.
  *
@@ -82,8 +85,7 @@ export function compilePreprocess(text: string, field: Field): Preprocess {
     const [name = "", value = ""] = part.split(/=(.*)/s).map((side) => side.trim());
     const step = Object.hasOwn(steps, name) ? steps[name] : undefined;
     if (!step) {
-      const forms = Object.values(steps).map(({ form }) => form);
-      throw new UsageError(`preprocess ${part.trim() || '""'}: no such step. Known: ${forms.join(", ")}.`);
+      throw new UsageError(`preprocess ${part.trim() || '""'}: no such step. Known: ${stepForms.join(", ")}.`);
     }
     const result = step.apply({ text: part.trim(), value, map, padValue, field });
     map = result.map;

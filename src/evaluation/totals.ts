@@ -38,7 +38,7 @@ export class Totals {
     }
   }
 
-  #add(key: QuantityKey, list: Float64Array, start: number, n: number, terms: number): void {
+  #add(key: QuantityKey, list: ArrayLike<number>, start: number, n: number, terms: number): void {
     const sums = this.moments.get(key) ?? new Moments();
     this.moments.set(key, sums);
     for (let index = 0; index < n; index++) sums.add(list[index] as number, this.#counted?.[start + index] ?? terms);

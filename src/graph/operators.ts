@@ -74,13 +74,8 @@ export function reduceSum(b: Builder, x: ValueId, axes: readonly number[], keep 
   const dims = b.dims(x);
   const summed = axes.map((axis) => (axis < 0 ? axis + dims.length : axis));
   if (summed.every((axis) => dims[axis] === 1)) {
-    return keep
-      ? x
-      : reshape(
-          b,
-          x,
-          dims.filter((_, axis) => !summed.includes(axis)),
-        );
+    const rest = dims.filter((_, axis) => keep || !summed.includes(axis));
+    return reshape(b, x, rest);
   }
   return b.add("ReduceSum", [x, b.integers(axes)], { keepdims: keep ? 1 : 0 });
 }

@@ -1,6 +1,7 @@
 import type { Builder } from "./builder.ts";
 import type { Node, ValueId } from "./graph.ts";
 import { ints } from "./graph.ts";
+import { inRowMajor } from "./row-major.ts";
 import type { Dims, Tensor } from "./tensor.ts";
 import { count } from "./tensor.ts";
 
@@ -78,21 +79,7 @@ export function transposed(
   dims: Dims,
   order: readonly number[],
 ): Float32Array | Float64Array {
-  const target = order.map((axis) => dims[axis] as number);
   const strides = order.map((axis) => count(dims.slice(axis + 1)));
-  const result = new (values.constructor as Float32ArrayConstructor)(values.length);
-  const at = target.map(() => 0);
-  let source = 0;
-  for (let index = 0; index < result.length; index++) {
-    result[index] = values[source] as number;
-    for (let axis = target.length - 1; axis >= 0; axis--) {
-      const stride = strides[axis] as number;
-      source += stride;
-      at[axis] = (at[axis] as number) + 1;
-      if ((at[axis] as number) < (target[axis] as number)) break;
-      source -= stride * (target[axis] as number);
-      at[axis] = 0;
-    }
-  }
-  return result;
+  const turned = order.map((axis) => dims[axis] as number);
+  return inRowMajor(values, turned, strides);
 }

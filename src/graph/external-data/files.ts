@@ -6,6 +6,8 @@ import type { ExternalLocation, StoredBytes } from "../tensor.ts";
 
 /** Bytes of a piece: whole elements of any type. */
 const PIECE = 1 << 20;
+/** Node reads less than 2 GiB at once. */
+const LARGEST_READ = 2 ** 30;
 
 /**
  * The files that hold a model's data beside it. They are looked for when they are needed, and only where a model may have them: inside
@@ -98,7 +100,8 @@ function mayRead(folder: string, path: string): boolean {
   return false;
 }
 
-function readRange(path: string, start: number, length: number): Uint8Array {
+/** Bytes of a file. @throws ModelError when it has become shorter than the caller found it */
+export function readRange(path: string, start: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const descriptor = openSync(path, "r");
   try {
@@ -127,7 +130,7 @@ function* pieces(path: string, start: number, length: number): Generator<Uint8Ar
 function fill(bytes: Uint8Array, descriptor: number, path: string, start: number): void {
   let done = 0;
   while (done < bytes.length) {
-    const read = readSync(descriptor, bytes, done, bytes.length - done, start + done);
+    const read = readSync(descriptor, bytes, done, Math.min(bytes.length - done, LARGEST_READ), start + done);
     if (read === 0) {
       const name = basename(path);
       throw new ModelError(

@@ -1,9 +1,19 @@
-export { measure, type MeasureFileOptions } from "./measure.ts";
+export { measure, measureRuns, type MeasureFileOptions, type MeasureRunsOptions, type Run } from "./measure.ts";
+export { explainWeights, withWeights, type WeightedModel, type WeightListing } from "./weights.ts";
 export { layers } from "./layers.ts";
 export type { LayerListing, ListedLayer } from "./evaluation/list-layers.ts";
 export { measureModel, type Measurement, type Sampled, type Subject } from "./evaluation/measure-model.ts";
 export type { MeasureOptions } from "./evaluation/options.ts";
-export type { Environment, LayerRow, PerSample, Result, ResultRow, Warning } from "./evaluation/result.ts";
+export type {
+  Environment,
+  LayerRow,
+  PerSample,
+  Result,
+  ResultRow,
+  Runs,
+  Warning,
+  Weights,
+} from "./evaluation/result.ts";
 export { measures } from "./measures/catalog.ts";
 export type { Curvature, Measure, Method } from "./measures/measure.ts";
 export { losses } from "./losses/catalog.ts";
@@ -16,7 +26,9 @@ export type { Graph, Node, ValueId, ValueInfo } from "./graph/graph.ts";
 export { nodeRuntime } from "./runtime/node.ts";
 export type { Runtime, Session } from "./runtime/session.ts";
 export { resultTable } from "./report/table.ts";
-export { resultCsv } from "./report/csv.ts";
+export { resultCsv, runsCsv } from "./report/csv.ts";
 export { resultHtml } from "./report/html.ts";
+export { runsHtml } from "./report/runs-html.ts";
+export { runsTable } from "./report/runs-table.ts";
 export { DataError, FlatnessError, ModelError, UnsupportedOperatorError, UsageError } from "./errors.ts";
 export { version } from "./version.ts";

@@ -1,13 +1,14 @@
 import { openDataset } from "./data/open.ts";
 import { chosenSamples } from "./data/samples.ts";
 import { measureToAccuracy } from "./evaluation/accuracy.ts";
-import { measureModel, type Measurement } from "./evaluation/measure-model.ts";
+import { measureModel, type Measurement, type Sampled } from "./evaluation/measure-model.ts";
 import type { MeasureOptions } from "./evaluation/options.ts";
-import { readModel } from "./graph/files.ts";
+import { type ModelFile, readModel } from "./graph/files.ts";
 import { nodeRuntime } from "./runtime/node.ts";
+import { type WeightedModel, withWeights } from "./weights.ts";
 
-/** Options of {@link measure}: what is measured, and which part of the data on. */
-export interface MeasureFileOptions extends MeasureOptions {
+/** Options of {@link measureRuns}: what is measured, and which part of the data on. */
+export interface MeasureRunsOptions extends MeasureOptions {
   /** `train` or `test`, where the source has parts. */
   readonly split?: string;
   /** Steps applied to the input, such as `scale=255,pad=2,channels=3`. */
@@ -19,6 +20,12 @@ export interface MeasureFileOptions extends MeasureOptions {
   readonly relativeError?: number;
   /** The first N samples, or an .npy file of indices. Default: all. */
   readonly samples?: number | string;
+}
+
+/** Options of {@link measure}. */
+export interface MeasureFileOptions extends MeasureRunsOptions {
+  /** A file whose weights are put in place of the model's own: .safetensors, .pt, .pth or .npz; `file#part` for a part of one. */
+  readonly weights?: string;
 }
 
 /**
@@ -33,18 +40,75 @@ export interface MeasureFileOptions extends MeasureOptions {
  * @throws ModelError, DataError, UsageError with one sentence on what was expected, what came and what to do
  */
 export async function measure(model: string, data: string, options: MeasureFileOptions = {}): Promise<Measurement> {
-  const { split, preprocess, samples, relativeError, ...rest } = options;
-  const subject = readModel(model);
+  const { weights, ...rest } = options;
+  const subject = await subjectOf({ model, weights }, readModel);
+  return measureOn(subject, await sampledFrom(data, rest), rest);
+}
+
+/** A model to measure, with its own weights or those of a file. */
+export interface Run {
+  readonly model: string;
+  readonly weights?: string;
+}
+
+/**
+ * Measures several models, or one model with the weights of several files, on the same data: {@link measure} for each, with the
+ * data opened once. All files are read and checked before the first is measured; one model at a time is in memory.
+ *
+ * @param onRun told as each of the runs begins
+ */
+export async function measureRuns(
+  runs: readonly Run[],
+  data: string,
+  options: MeasureRunsOptions & { readonly onRun?: (run: Run, index: number) => void } = {},
+): Promise<Measurement[]> {
+  const { onRun, ...rest } = options;
+  // Runs of one model follow each other.
+  let latest: ModelFile | undefined;
+  const read = (path: string) => (latest = latest?.file === path ? latest : readModel(path));
+  for (const run of runs) await subjectOf(run, read);
+  const sampled = await sampledFrom(data, rest);
+  const measurements: Measurement[] = [];
+  for (const [index, run] of runs.entries()) {
+    onRun?.(run, index);
+    measurements.push(await measureOn(await subjectOf(run, read), sampled, rest));
+  }
+  return measurements;
+}
+
+async function subjectOf(
+  { model, weights }: Run,
+  read: (path: string) => ModelFile,
+): Promise<ModelFile | WeightedModel> {
+  const subject = read(model);
+  return weights === undefined ? subject : withWeights(subject, weights);
+}
+
+async function sampledFrom(data: string, options: MeasureRunsOptions): Promise<Sampled> {
+  const { split, preprocess, labels, samples } = options;
   // Where no input is named x, the data's x still is what goes in.
-  const dataset = await openDataset(data, { split, preprocess, labels: options.labels, input: onlyInput(options) });
-  const chosen = await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n);
-  const sampled = { data: dataset, ...chosen };
-  if (relativeError !== undefined) return measureToAccuracy(subject, sampled, rest, relativeError, nodeRuntime);
-  return measureModel(subject, sampled, rest, nodeRuntime);
+  const dataset = await openDataset(data, { split, preprocess, labels, input: onlyInput(options) });
+  return { data: dataset, ...(await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n)) };
+}
+
+async function measureOn(
+  subject: ModelFile | WeightedModel,
+  sampled: Sampled,
+  { split: _, preprocess: __, samples: ___, relativeError, ...options }: MeasureRunsOptions,
+): Promise<Measurement> {
+  const measured = await (relativeError === undefined
+    ? measureModel(subject, sampled, options, nodeRuntime)
+    : measureToAccuracy(subject, sampled, options, relativeError, nodeRuntime));
+  return "weights" in subject ? withOrigin(measured, subject) : measured;
+}
+
+function withOrigin({ result, perSample }: Measurement, { weights, warnings }: WeightedModel): Measurement {
+  const model = { ...result.model, weights };
+  return { result: { ...result, model, warnings: [...warnings, ...result.warnings] }, perSample };
 }
 
 /** The array that --input names, when it names one. */
-function onlyInput({ inputs = {} }: MeasureFileOptions): string | undefined {
+function onlyInput({ inputs = {} }: MeasureOptions): string | undefined {
   const arrays = Object.values(inputs);
   return arrays.length === 1 ? arrays[0] : undefined;
 }

@@ -58,8 +58,16 @@ export function gramOf(block: ArrayLike<number>, rows: number, m: number): Float
   return gram;
 }
 
-/** L with L Lᵀ = G for a positive semidefinite G, size × rank; the largest remaining diagonal is the next pivot. */
-export function pivotedCholesky(gram: Float64Array, size: number): { columns: number; values: Float64Array } {
+/**
+ * L with L Lᵀ = G for a positive semidefinite G, size × rank; the largest remaining diagonal is the next pivot.
+ *
+ * @param tolerance share of the largest pivot below which one is rounding: of G made in float64, unless said otherwise
+ */
+export function pivotedCholesky(
+  gram: Float64Array,
+  size: number,
+  tolerance = RANK_TOLERANCE,
+): { columns: number; values: Float64Array } {
   const diagonal = Float64Array.from({ length: size }, (_, index) => gram[index * size + index] as number);
   const largest = Math.max(0, ...diagonal);
   const factor: Float64Array[] = [];
@@ -69,7 +77,7 @@ export function pivotedCholesky(gram: Float64Array, size: number): { columns: nu
       if ((diagonal[index] as number) > (diagonal[pivot] as number)) pivot = index;
     }
     const value = diagonal[pivot] as number;
-    if (!(value > RANK_TOLERANCE * largest)) break;
+    if (!(value > tolerance * largest)) break;
     const root = Math.sqrt(value);
     const column = new Float64Array(size);
     for (let row = 0; row < size; row++) {

@@ -1,11 +1,11 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
-import type { Layer } from "../graph/layers.ts";
+import type { Layer, Use } from "../graph/layers.ts";
 import { expand, matMul, mul, reshape, slice, sqrt, reduceSum, square, swap } from "../graph/operators.ts";
-import { Tensor } from "../graph/tensor.ts";
+import { count, Tensor } from "../graph/tensor.ts";
 import type { Loss } from "../losses/loss.ts";
 import type { Factor } from "./factor.ts";
-import type { Jet } from "./jets.ts";
+import type { Chain, Jet } from "./jets.ts";
 import { asPreactivation, featuresAt, featureWidth, positionsFirst } from "./positions.ts";
 import { pushForward } from "./taylor.ts";
 
@@ -54,6 +54,7 @@ export function alongDirections(
 ): HessianForm {
   const { d, groups } = layer;
   const [count] = b.dims(directions) as [number];
+  if (!selected && layer.uses.every(positionsFirst)) return alongLengths(b, layer, scored, directions);
   const chosen = selected ? chosenFeatures(b, count, selected) : lengthsOfAll(b, layer);
   if (groups === 1 && layer.uses.every(positionsFirst)) {
     // Where z has its rows last they are written there at once: [R, B, T, d].
@@ -62,6 +63,22 @@ export function alongDirections(
     return formOf(b, layer, scored, mul(b, column, reshape(b, directions, [count, 1, 1, d])), 2);
   }
   return formOf(b, layer, scored, mul(b, reshape(b, directions, [count, 1, groups, d / groups, 1]), chosen), 4);
+}
+
+/** z'_t = f_r ‖φ_t‖ as a chain: the R directions stay as small as they are until something other than an elementwise function reads them. */
+function alongLengths(b: Builder, layer: Layer, scored: Scored, directions: ValueId): HessianForm {
+  const [total] = b.dims(directions) as [number];
+  const lengths = lengthsAt(b, layer);
+  const seeds = new Map<ValueId, Chain>();
+  eachUse(b, layer, (use, begin, positions) => {
+    const [batch = 1, ...own] = b.dims(use.preactivation);
+    const ones = own.slice(0, -1).map(() => 1);
+    seeds.set(use.preactivation, {
+      root: { first: reshape(b, directions, [total, 1, ...ones, layer.d]) },
+      c1: reshape(b, between(b, lengths, 3, begin, positions), [batch, ...own.slice(0, -1), 1]),
+    });
+  });
+  return sweep(b, layer, scored, seeds);
 }
 
 /** The feature of each direction, [R, B, G, 1, T]. */
@@ -126,21 +143,40 @@ function lengthsAt(b: Builder, layer: Layer): ValueId {
  * @param moved [R, B, G, d/G, T], or [R, B, T, d]
  * @param axis of the positions
  */
-function formOf(b: Builder, layer: Layer, { loss, scores, labels }: Scored, moved: ValueId, axis: 2 | 4): HessianForm {
+function formOf(b: Builder, layer: Layer, scored: Scored, moved: ValueId, axis: 2 | 4): HessianForm {
   const seeds = new Map<ValueId, Jet>();
-  let begin = 0;
-  const total = b.dims(moved)[axis] as number;
-  for (const use of layer.uses) {
+  eachUse(b, layer, (use, begin, positions) => {
     const dims = b.dims(use.preactivation);
-    const positions = dims.slice(1).reduce((product, size) => product * size, 1) / layer.d;
-    const own = positions === total ? moved : slice(b, moved, [axis], [begin], [begin + positions]);
-    begin += positions;
-    const [count, , ...rest] = b.dims(own) as [number, number, ...number[]];
-    const whole = expand(b, own, [count, dims[0] as number, ...rest]);
-    const rows = () => reshape(b, whole, [count, dims[0] as number, layer.d, positions]);
-    const first = axis === 2 ? reshape(b, whole, [count, ...dims]) : asPreactivation(b, use, rows());
+    const own = between(b, moved, axis, begin, positions);
+    const [total, , ...rest] = b.dims(own) as [number, number, ...number[]];
+    const whole = expand(b, own, [total, dims[0] as number, ...rest]);
+    const rows = () => reshape(b, whole, [total, dims[0] as number, layer.d, positions]);
+    const first = axis === 2 ? reshape(b, whole, [total, ...dims]) : asPreactivation(b, use, rows());
     seeds.set(use.preactivation, { first });
+  });
+  return sweep(b, layer, scored, seeds);
+}
+
+/** Every use of a layer, with where its positions begin among those of all and how many they are. */
+function eachUse(b: Builder, layer: Layer, visit: (use: Use, begin: number, positions: number) => void): void {
+  let begin = 0;
+  for (const use of layer.uses) {
+    const positions = count(b.dims(use.preactivation).slice(1)) / layer.d;
+    visit(use, begin, positions);
+    begin += positions;
   }
+}
+
+function between(b: Builder, value: ValueId, axis: number, begin: number, length: number): ValueId {
+  return b.dims(value)[axis] === length ? value : slice(b, value, [axis], [begin], [begin + length]);
+}
+
+function sweep(
+  b: Builder,
+  layer: Layer,
+  { loss, scores, labels }: Scored,
+  seeds: ReadonlyMap<ValueId, Jet | Chain>,
+): HessianForm {
   const jet = pushForward(b, seeds, [scores], 2).get(scores);
   if (!jet) throw new TypeError(`layer ${layer.name}: the outputs do not depend on it`);
   return loss.secondOrder(b, scores, labels, jet);

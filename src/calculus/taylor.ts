@@ -8,14 +8,14 @@ import { dependents, unsupported } from "./vjp.ts";
  * Forward mode of order 1 or 2: pushes Taylor coefficients of some values to others. The second order is collapsed over the
  * directions (Dangel et al. 2025), so that R directions cost R first-order coefficients and one of second order.
  *
- * @param seeds jets of the values where the sweep starts; the node that makes such a value is not looked at
+ * @param seeds jets of the values where the sweep starts, or chains whose root is smaller than they are; the node that makes such a value is not looked at
  * @param targets values whose jets are asked for
  * @returns the jet of each target that depends on a seed
  * @throws UnsupportedOperatorError when an operator on the way has no rule
  */
 export function pushForward(
   b: Builder,
-  seeds: ReadonlyMap<ValueId, Jet>,
+  seeds: ReadonlyMap<ValueId, Jet | Chain>,
   targets: readonly ValueId[],
   order: 1 | 2,
 ): Map<ValueId, Jet> {
@@ -26,7 +26,9 @@ export function pushForward(
     for (const input of node.inputs) needed.add(input);
   }
   const varying = dependents(nodes, new Set(seeds.keys()));
-  const chains = new Map<ValueId, Chain>([...seeds].map(([value, root]) => [value, { root }]));
+  const chains = new Map<ValueId, Chain>(
+    [...seeds].map(([value, seed]) => [value, "root" in seed ? seed : { root: seed }]),
+  );
   const made = new Map<Chain, Jet>();
   const materialized = (chain: Chain): Jet => {
     const known = made.get(chain) ?? jetOf(b, chain);

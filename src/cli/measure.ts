@@ -1,18 +1,27 @@
 import { Command, Option } from "commander";
+import { chosenWeights } from "../checkpoints/patterns.ts";
 import { npzBytes } from "../data/npz.ts";
+import { ModelError, UsageError } from "../errors.ts";
 import type { Measurement } from "../evaluation/measure-model.ts";
+import type { Runs } from "../evaluation/result.ts";
 import { losses } from "../losses/catalog.ts";
 import { measures } from "../measures/catalog.ts";
-import { measure, type MeasureFileOptions } from "../measure.ts";
-import { resultCsv } from "../report/csv.ts";
+import { measure, measureRuns, type MeasureRunsOptions, type Run } from "../measure.ts";
+import { resultCsv, runsCsv } from "../report/csv.ts";
 import { resultHtml } from "../report/html.ts";
+import { runNames } from "../report/runs.ts";
+import { runsHtml } from "../report/runs-html.ts";
+import { runsTable } from "../report/runs-table.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
 import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
-import { progress } from "./progress.ts";
+import { type Progress, progress } from "./progress.ts";
+import { explained } from "./weights.ts";
 
-interface Flags extends Omit<MeasureFileOptions, "inputs" | "perSample" | "onProgress" | "signal"> {
-  readonly data: string;
+interface Flags extends Omit<MeasureRunsOptions, "inputs" | "perSample" | "onProgress" | "signal"> {
+  readonly data?: string;
+  readonly weights?: readonly string[];
+  readonly explainWeights?: true;
   readonly input?: Record<string, string>;
   readonly format: Format;
   readonly out?: string;
@@ -27,6 +36,7 @@ Examples:
   $ flatness measure model.onnx --data batch.npz --layers fc1,fc2 --per-sample kappa.npz
   $ flatness measure model.onnx --data fashion-mnist/ --split train \\
       --preprocess scale=255,pad=2,channels=3 --format json --out result.json --report report.html
+  $ flatness measure model.onnx --weights 'epoch-*.pt' --data batch.npz --layers last
 
 Small is flat. Relative flatness has the unit of the loss; ± is one standard error.`;
 
@@ -34,10 +44,15 @@ export function measureCommand(): Command {
   return new Command("measure")
     .description("measure how flat each layer of a model is on data")
     .argument("<model>", "an .onnx file, or example:digits-mlp")
-    .requiredOption(
+    .option(
       "--data <source>",
-      "an .npz file with arrays x and y, a folder of IDX files (MNIST), or example:digits",
+      "an .npz file with arrays x and y, a folder of IDX files (MNIST), or example:digits; required",
     )
+    .option(
+      "--weights <files...>",
+      "weights to put in place of the model's own: .safetensors, .pt, .pth, .npz; several, or a pattern, are a run each",
+    )
+    .option("--explain-weights", "print which tensor of the file becomes which weight, and measure nothing")
     .addOption(
       new Option("--layers <names>", "all, last, or names with commas between")
         .argParser(nameList("all", "last"))
@@ -94,41 +109,110 @@ export function measureCommand(): Command {
     .action(run);
 }
 
-async function run(model: string, flags: Flags): Promise<void> {
-  const { data, input, format, out, report, perSample, ...options } = flags;
+async function run(model: string, flags: Flags, command: Command): Promise<void> {
+  const { data, weights, explainWeights, format, out, report, perSample, ...options } = flags;
   for (const path of [out, report, perSample]) if (path !== undefined) checkWritable(path);
+  const chosen = weights === undefined ? undefined : await chosenWeights(weights);
+  if (explainWeights) {
+    if (!chosen) throw new UsageError("--explain-weights: expected --weights with a file.");
+    const { text, misfits } = await explained(model, chosen.paths, format);
+    print(text, out);
+    if (misfits.length > 0) throw new ModelError(misfits.join("\n"));
+    return;
+  }
+  if (data === undefined) command.error("error: required option '--data <source>' not specified");
+  const task = { data, options, format, out, report, perSample };
+  if (chosen?.several) {
+    await runSeveral(
+      chosen.paths.map((path) => ({ model, weights: path })),
+      task,
+    );
+  } else await runOne({ model, weights: chosen?.paths[0] }, task);
+}
+
+/** What is asked of every run, and where its results go. */
+interface Task extends Pick<Flags, "format" | "out" | "report" | "perSample"> {
+  readonly data: string;
+  readonly options: Omit<MeasureRunsOptions, "inputs" | "perSample"> & Pick<Flags, "input">;
+}
+
+async function runOne({ model, weights }: Run, task: Task): Promise<void> {
+  const { data, format, out, report, perSample } = task;
+  const bars = progressBars();
+  const kept = report !== undefined || perSample !== undefined;
+  const measurement = await measure(model, data, { ...optionsOf(task, bars), perSample: kept, weights });
+  bars.finish();
+  const { result } = measurement;
+  if (perSample !== undefined) writeFileWhole(perSample, perSampleFile([["", measurement]]));
+  if (report !== undefined) writeFileWhole(report, await resultHtml(result, measurement.perSample));
+  print({ table: resultTable, json, csv: resultCsv }[format](result), out);
+}
+
+async function runSeveral(runs: readonly Run[], task: Task): Promise<void> {
+  const { data, format, out, report, perSample } = task;
+  const bars = progressBars();
+  const measurements = await measureRuns(runs, data, {
+    ...optionsOf(task, bars),
+    perSample: perSample !== undefined,
+    onRun: ({ model, weights }, index) => bars.next(`${weights ?? model} (${index + 1} of ${runs.length})`),
+  });
+  bars.finish();
+  const result: Runs = { schema: 1, runs: measurements.map((each) => each.result) };
+  if (perSample !== undefined) {
+    const { names } = runNames(result);
+    writeFileWhole(perSample, perSampleFile(measurements.map((each, index) => [`${names[index]}/`, each])));
+  }
+  if (report !== undefined) writeFileWhole(report, await runsHtml(result));
+  print({ table: runsTable, json, csv: runsCsv }[format](result), out);
+}
+
+function optionsOf(
+  { options: { input, ...options } }: Task,
+  bars: ReturnType<typeof progressBars>,
+): MeasureRunsOptions {
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
-  let bar: ReturnType<typeof progress> | undefined;
-  const measurement = await measure(model, data, {
-    ...options,
-    inputs: input,
-    perSample: report !== undefined || perSample !== undefined,
-    signal: interrupt.signal,
-    onProgress(done, total) {
-      bar ??= progress(process.stderr, { total, label: "measuring", unit: "samples" });
-      bar.update(done);
-    },
-  });
-  bar?.finish();
-  const { result } = measurement;
-  const text = { table: resultTable, json: (value: typeof result) => JSON.stringify(value, null, 2), csv: resultCsv }[
-    format
-  ](result);
-  if (perSample !== undefined) writeFileWhole(perSample, perSampleFile(measurement));
-  if (report !== undefined) writeFileWhole(report, await resultHtml(result, measurement.perSample));
+  return { ...options, inputs: input, signal: interrupt.signal, onProgress: bars.update };
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
+function print(text: string, out: string | undefined): void {
   if (out !== undefined) writeFileWhole(out, `${text.trimEnd()}\n`);
   else process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-/** Arrays named `relative-flatness/fc3`, float32 [n]. */
-function perSampleFile({ perSample }: Measurement): Uint8Array {
+/** A line of progress a run. */
+function progressBars() {
+  let label = "";
+  let bar: Progress | undefined;
+  const finish = () => bar?.finish();
+  return {
+    update(done: number, total: number) {
+      bar ??= progress(process.stderr, { total, label: `measuring${label}`, unit: "samples" });
+      bar.update(done);
+    },
+    next(name: string) {
+      finish();
+      bar = undefined;
+      label = ` ${name}`;
+    },
+    finish,
+  };
+}
+
+/** Arrays named `relative-flatness/fc3`, float32 [n]; of several runs with the run's name before. */
+function perSampleFile(runs: readonly (readonly [before: string, measurement: Measurement])[]): Uint8Array {
   return npzBytes(
     Object.fromEntries(
-      perSample.map(({ layer, measure: name, values }) => [
-        layer === null ? name : `${name}/${layer}`,
-        { type: "float32" as const, dims: [values.length], data: values },
-      ]),
+      runs.flatMap(([before, { perSample }]) =>
+        perSample.map(({ layer, measure: name, values }) => [
+          before + (layer === null ? name : `${name}/${layer}`),
+          { type: "float32" as const, dims: [values.length], data: values },
+        ]),
+      ),
     ),
   );
 }

@@ -1,9 +1,9 @@
 import { DataError } from "../errors.ts";
 import { count, type ElementType, elementSize, Tensor } from "../graph/tensor.ts";
-import { type ByteFile, ByteReader, gunzipped } from "./byte-file.ts";
+import type { ByteFile } from "./byte-file.ts";
 import type { NamedArray } from "./dataset.ts";
+import { FileReader } from "./file-reader.ts";
 import { swapped } from "./npy.ts";
-import { bestDeflateRatio } from "./zip.ts";
 
 const types: Readonly<Record<number, ElementType>> = {
   0x08: "uint8",
@@ -20,52 +20,26 @@ const types: Readonly<Record<number, ElementType>> = {
  * the file are all that stands in memory. Throws DataError when the file is damaged or holds more than its header says.
  */
 export async function readIdx(file: ByteFile, name: string): Promise<NamedArray> {
-  const zipped = file.name.endsWith(".gz");
-  const reader = new ByteReader(zipped ? gunzipped(file.stream()) : file.stream());
-  const place = (length: number, what: string, start: number) =>
-    `expected ${length} bytes of ${what} after byte ${start}${zipped ? " when decompressed" : ""}`;
-  const upTo = async (length: number, what: string) => {
-    const target = new Uint8Array(length);
-    const start = reader.position;
-    try {
-      return target.subarray(0, await reader.fill(target));
-    } catch (error) {
-      if (error instanceof DataError || !zipped) throw error;
-      const have = `have ${reader.position - start}: ${(error as Error).message}`;
-      throw new DataError(`${file.name}: damaged or truncated gzip: ${place(length, what, start)}, ${have}.`);
-    }
-  };
-  const fill = async (length: number, what: string) => {
-    const start = reader.position;
-    const bytes = await upTo(length, what);
-    if (bytes.length === length) return bytes;
-    throw new DataError(`${file.name}: truncated: ${place(length, what, start)}, have ${bytes.length}.`);
-  };
+  const reader = new FileReader(file);
   try {
-    const [zero, alsoZero, code, rank] = (await fill(4, "magic number")) as unknown as [number, number, number, number];
+    const magic = await reader.fill(4, "magic number");
+    const [zero, alsoZero, code, rank] = magic as unknown as [number, number, number, number];
     const type = types[code];
     if (zero !== 0 || alsoZero !== 0 || type === undefined || rank === 0) {
-      const came = [zero, alsoZero, code, rank].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+      const came = Array.from(magic, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
       const hint = zero === 0x1f && alsoZero === 0x8b ? ": this is gzip, its name must end in .gz" : "";
       throw new DataError(
         `${file.name}: byte 0: not an IDX file: expected 00 00, a type of 08 09 0b 0c 0d 0e and a number of axes, ` +
           `came ${came}${hint}.`,
       );
     }
-    const axes = new DataView((await fill(4 * rank, "header")).buffer);
+    const axes = new DataView((await reader.fill(4 * rank, "header")).buffer);
     const dims = Array.from({ length: rank }, (_, axis) => axes.getUint32(4 * axis));
     const size = elementSize(type);
     const expected = count(dims) * size;
-    const possible = zipped ? file.size * bestDeflateRatio : file.size - reader.position;
-    if (expected > possible) {
-      throw new DataError(
-        `${file.name}: truncated: expected ${expected} bytes of data after byte ${reader.position} ` +
-          `for [${dims.join(", ")}] ${type}, ${zipped ? `cannot be in ${file.size} bytes of gzip` : `have ${possible}`}.`,
-      );
-    }
-    const stored = await fill(expected, "data");
+    const stored = await reader.fill(expected, "data", `for [${dims.join(", ")}] ${type}`);
     // Reading on to the end also has gzip compare its checksum.
-    if ((await upTo(1, "nothing")).length > 0) {
+    if ((await reader.upTo(1, "nothing")).length > 0) {
       throw new DataError(
         `${file.name}: damaged: expected ${expected} bytes of data for [${dims.join(", ")}], have more.`,
       );

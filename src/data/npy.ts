@@ -1,7 +1,7 @@
 import { DataError } from "../errors.ts";
 import { count, type Dims, elementSize, Tensor, type TypedArray } from "../graph/tensor.ts";
 import type { NamedArray } from "./dataset.ts";
-import { magic, parseNpyHeader, types } from "./npy-header.ts";
+import { magic, type NpyHeader, parseNpyHeader, types } from "./npy-header.ts";
 
 /**
  * The array of an .npy file, versions 1 to 3 (the format: numpy.lib.format's documentation).
@@ -15,9 +15,9 @@ import { magic, parseNpyHeader, types } from "./npy-header.ts";
  *   Nothing is allocated before the header's size was compared with the bytes there are.
  */
 export function parseNpy(bytes: Uint8Array, label: string, name = "x"): NamedArray {
-  const { type, bigEndian, fortranOrder, shape, dataStart } = parseNpyHeader(bytes, label);
-  const size = elementSize(type);
-  const expected = count(shape) * size;
+  const header = parseNpyHeader(bytes, label);
+  const { type, shape, dataStart } = header;
+  const expected = count(shape) * elementSize(type);
   const have = bytes.length - dataStart;
   if (have < expected) {
     throw new DataError(
@@ -31,12 +31,19 @@ export function parseNpy(bytes: Uint8Array, label: string, name = "x"): NamedArr
     );
   }
   // Not subarray: a Node Buffer's slice() copies nothing.
-  let stored: Uint8Array = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, expected);
-  if (bigEndian && size > 1) stored = swapped(stored, size);
-  const tensor = new Tensor(type, shape, stored);
+  return { name, ...nativeArray(new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, expected), header) };
+}
+
+/** NumPy's elements in C order and native endianness, float16 as float32: a view of `stored` where it can be. */
+export function nativeArray(
+  stored: Uint8Array,
+  { type, bigEndian, fortranOrder, shape }: Omit<NpyHeader, "dataStart">,
+): Omit<NamedArray, "name"> {
+  const size = elementSize(type);
+  const tensor = new Tensor(type, shape, bigEndian && size > 1 ? swapped(stored, size) : stored);
   let data = type === "float16" ? (tensor.numbers() as Float32Array) : tensor.data;
   if (fortranOrder && shape.length > 1) data = toRowMajor(data, shape);
-  return { name, type: type === "float16" ? "float32" : type, dims: shape, data };
+  return { type: type === "float16" ? "float32" : type, dims: shape, data };
 }
 
 /** The array as an .npy file, version 1. Throws DataError for a type that NumPy has not. */

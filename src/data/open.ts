@@ -1,6 +1,7 @@
 import { DataError, UsageError } from "../errors.ts";
 import { type ArrayOptions, arrayDataset } from "./array-dataset.ts";
 import { type Files, readAll } from "./byte-file.ts";
+import { cifarFormat } from "./cifar-format.ts";
 import type { Dataset } from "./dataset.ts";
 import { digitsClasses, digitsSplits, parseDigits } from "./digits.ts";
 import { disk } from "./files.ts";
@@ -9,7 +10,7 @@ import { idxFormat } from "./idx-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat];
+export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.

@@ -4,8 +4,8 @@ import { pullBack } from "../calculus/vjp.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
-import { RandomStream } from "../statistics/random.ts";
-import { CORRECT, COUNTED, LOSS } from "./names.ts";
+import { SampleStreams } from "../statistics/random.ts";
+import { CORRECT, COUNTED, LOSS, SPREAD } from "./names.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, type PlannedForm } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -28,9 +28,12 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
   const chunked = size < total;
   const signCount = loss.signCount(terms);
 
+  let spread: ValueId | undefined;
   const seeds = (exact: boolean): ValueId => {
     if (!exact && loss.estimatedColumns) {
-      return loss.estimatedColumns(b, scores, labels, b.input(SIGNS, "float32", [batch, signCount]));
+      const estimated = loss.estimatedColumns(b, scores, labels, b.input(SIGNS, "float32", [batch, signCount]));
+      spread = estimated.spread;
+      return estimated.columns;
     }
     if (!chunked) return loss.columns(b, scores, labels);
     return loss.columns(b, scores, labels, {
@@ -54,6 +57,7 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
   if (loss.correct) values.set(CORRECT, loss.correct(b, scores, labels));
   const counted = loss.counted?.(b, scores, labels);
   if (counted !== undefined) values.set(COUNTED, counted);
+  if (spread !== undefined) values.set(SPREAD, spread);
   const additive = new Set<QuantityKey>();
   const random = new Set<QuantityKey>();
   for (const { layer, form, method } of forms) {
@@ -73,17 +77,19 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
   const graph = b.graph(values);
   const takesAll = new Map([...values.keys()].map((name) => [name, [name]]));
   const takesColumns = new Map([...additive].map((name) => [name, [name]]));
-  const streams = [new RandomStream(seed, "columns"), new RandomStream(seed, "columns, second draw")] as const;
+  const streams = new SampleStreams(seed, "columns");
   return {
     graph,
     inputs: inputsOf(graph),
     batch,
     random,
-    *runs(n, draw): Iterable<Run> {
+    *runs(n, again): Iterable<Run> {
       const feeds = new Map<ValueId, RuntimeArray>();
       if (random.size > 0) {
         const data = new Float32Array(batch * signCount).fill(1);
-        streams[draw].fillSigns(data, 0, n * signCount);
+        for (let sample = 0; sample < n; sample++) {
+          streams.next(again?.[sample]).fillSigns(data, sample * signCount, (sample + 1) * signCount);
+        }
         feeds.set(SIGNS, { type: "float32", dims: [batch, signCount], data });
       }
       if (!chunked || additive.size === 0) {

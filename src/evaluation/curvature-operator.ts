@@ -80,7 +80,7 @@ async function product(
     read = await data.read(chosen, [...binding.arrays, labels], read);
     const counts = Float32Array.from({ length: batch }, (_, index) => Number(index < chosen.length));
     const all = new Map([
-      ...feedsOf(source, read, start, batch),
+      ...feedsOf(source, read, chosen, batch),
       ...feeds,
       [WEIGHTS, { type: "float32", dims: [batch], data: counts }] as const,
     ]);

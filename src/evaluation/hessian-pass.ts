@@ -14,7 +14,7 @@ import type { Layer } from "../graph/layers.ts";
 import { add, scale, sub } from "../graph/operators.ts";
 import type { Form } from "../measures/measure.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
-import { RandomStream } from "../statistics/random.ts";
+import { RandomStream, SampleStreams } from "../statistics/random.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, gaussNewtonKey } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -100,6 +100,9 @@ export function exactHessianPass(prepared: Prepared, { layer, forms, mixes }: Sw
   };
 }
 
+/** Half a unit in the last place of a float32 that is 1. */
+const FLOAT32_ROUNDING = 2 ** -24;
+
 /** A factor of each matrix of inner products, transposed: [B, G, T, T], row k the k-th column of L. */
 function factorsOf({ dims, data }: RuntimeArray): RuntimeArray {
   const size = dims.at(-1) as number;
@@ -108,6 +111,7 @@ function factorsOf({ dims, data }: RuntimeArray): RuntimeArray {
     const { columns, values } = pivotedCholesky(
       Float64Array.from(data.subarray(start, start + size * size) as Float32Array),
       size,
+      size * FLOAT32_ROUNDING,
     );
     for (let column = 0; column < columns; column++) {
       for (let place = 0; place < size; place++)
@@ -168,18 +172,16 @@ export function probedHessianPass(
     }
   }
   const graph = b.graph(values);
-  const streams = [
-    new RandomStream(seed, `probes ${layer.name}`),
-    new RandomStream(seed, `probes ${layer.name}, second draw`),
-  ] as const;
+  const streams = new SampleStreams(seed, `probes ${layer.name}`);
   const keys = factors.flatMap(({ form }) => [formKey(layer, form), gaussNewtonKey(layer, form)]);
   return {
     graph,
     inputs: inputsOf(graph),
     batch,
     random: new Set(keys),
-    *runs(n, draw): Iterable<Run> {
-      const drawn = drawSigns(streams[draw], n, batch, probes, [groups * rank, mixes ? groups * m : 0]);
+    *runs(n, again): Iterable<Run> {
+      const widths = [groups * rank, mixes ? groups * m : 0];
+      const drawn = drawSigns((sample) => streams.next(again?.[sample]), n, batch, probes, widths);
       const [rowSigns, featureSigns] = drawn as [RuntimeArray, RuntimeArray];
       for (const { form, factor: own } of factors) {
         const feeds = new Map<ValueId, RuntimeArray>([
@@ -199,7 +201,7 @@ export function probedHessianPass(
 
 /** Signs [K, B, width] of several widths, drawn sample by sample, so that a sample's do not depend on the batch size. */
 function drawSigns(
-  stream: RandomStream,
+  streamOf: (sample: number) => RandomStream,
   n: number,
   batch: number,
   probes: number,
@@ -207,6 +209,7 @@ function drawSigns(
 ): RuntimeArray[] {
   const arrays = widths.map((width) => new Float32Array(probes * batch * width).fill(1));
   for (let sample = 0; sample < n; sample++) {
+    const stream = streamOf(sample);
     for (let probe = 0; probe < probes; probe++) {
       widths.forEach((width, index) => {
         const start = (probe * batch + sample) * width;

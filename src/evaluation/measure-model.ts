@@ -25,7 +25,8 @@ import { prepare, type Preparation, type Prepared } from "./prepare.ts";
 import type { PerSample, Result } from "./result.ts";
 import { checkRewriting } from "./rewriting.ts";
 import { finite, layerRow, perSampleOf, resultRow } from "./rows.ts";
-import { runPass, Totals, type Source } from "./run.ts";
+import { runPass, type Source } from "./run.ts";
+import { Totals } from "./totals.ts";
 import { UnknownShapes } from "./unknown-shapes.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -109,12 +110,17 @@ export async function measureModel(
   const forms = formsOf(sketch.rows);
   const chunk = evenChunk(loss.columnCount(sketch.task.terms), LARGEST_COLUMN_CHUNK);
   const largest = largestValue(sketch.at);
-  const limit = (batch: number) => Math.min(indices.length, options.batch ?? batch);
+  // Equal batches: what pads a last one is computed for nothing.
+  const limit = (batch: number) => Math.min(indices.length, options.batch ?? evenChunk(indices.length, batch));
   const main = await prepared(limit(mainBatch(forms, loss.estimatedCount(sketch.task.terms), chunk, largest)));
   const { layers, task, rows, refused } = plan(main, sketch.refused);
   checkMeasurable(main, rows, refused);
   const planned = formsOf(rows);
 
+  const { probes = PROBES, pairedSamples = PAIRED_SAMPLES } = options;
+  // Where every sample is drawn twice, each draw has half of the probes.
+  const everyTwice = pairedSamples >= indices.length;
+  const perDraw = everyTwice ? Math.ceil(probes / 2) : probes;
   const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, chunk, seed)];
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
@@ -126,9 +132,8 @@ export async function measureModel(
   }
   for (const swept of sweptLayers(planned, "taylor-probes", task)) {
     passes.push(async () => {
-      const probes = options.probes ?? PROBES;
-      const at = await prepared(limit(probeBatch(probes, largest)));
-      return probedHessianPass(at, within(at, swept), probes, seed);
+      const at = await prepared(limit(probeBatch(perDraw, largest)));
+      return probedHessianPass(at, within(at, swept), perDraw, seed);
     });
   }
 
@@ -146,7 +151,7 @@ export async function measureModel(
       runtime,
       session,
       signal: options.signal,
-      pairedSamples: options.pairedSamples ?? PAIRED_SAMPLES,
+      pairedSamples,
       onBatch,
     });
   }
@@ -169,7 +174,7 @@ export async function measureModel(
   for (const row of rows) if (row.plan.kind === "iterative") iterated.set(row, await row.plan.run(iteration));
   const correct = totals.moments.get(CORRECT);
   const finished = performance.now();
-  const results = rows.map((row) => resultRow(row, totals, n, iterated.get(row)));
+  const results = rows.map((row) => resultRow(row, totals, n, everyTwice ? 2 * perDraw : probes, iterated.get(row)));
   const result: Result = {
     schema: 1,
     model: {

@@ -6,3 +6,5 @@ export const LABELS: ValueId = "flatness/labels";
 export const LOSS = "flatness/loss";
 export const CORRECT = "flatness/correct";
 export const COUNTED = "flatness/counted";
+/** How large the random part of a sample's values is, up to a factor. */
+export const SPREAD = "flatness/spread";

@@ -25,13 +25,16 @@ export interface Pass {
   /** Samples at once. */
   readonly batch: number;
   readonly prologue?: Prologue;
-  /** Quantities with a random part: they are drawn twice on some samples, so that the part's size is known. */
+  /**
+   * Quantities with a random part: they are drawn twice on some samples, so that the part's size is known. A quantity SPREAD, where
+   * there is one, tells beforehand which samples have a large one.
+   */
   readonly random: ReadonlySet<QuantityKey>;
   /**
    * @param n samples of the batch that are not padding
-   * @param draw which of two independent draws
+   * @param again places of these samples among all, when this is their second draw
    */
-  runs(n: number, draw: 0 | 1): Iterable<Run>;
+  runs(n: number, again: Int32Array | undefined): Iterable<Run>;
 }
 
 export function inputsOf(graph: Graph): ReadonlySet<ValueId> {

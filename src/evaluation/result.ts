@@ -6,6 +6,8 @@ export interface Result {
     readonly sha256: string;
     readonly opset: number;
     readonly producer?: string;
+    /** The file whose weights were put in place of the model's own. */
+    readonly weights?: Weights;
     /** What the file computes in, where it was measured in float32 all the same. */
     readonly precision?: "float16" | "bfloat16";
     /** The value that was taken for the logits, and a trailing activation that was measured on its input. */
@@ -33,6 +35,19 @@ export interface Result {
   readonly warnings: readonly Warning[];
   readonly environment: Environment;
   readonly seconds: { readonly total: number; readonly [part: string]: number };
+}
+
+/** A file of weights, or one part of it: `ema` of `checkpoint.pt#ema`. */
+export interface Weights {
+  readonly file: string;
+  readonly sha256: string;
+  readonly part?: string;
+}
+
+/** Several results on the same data: of one model with the weights of several files, or of several models. */
+export interface Runs {
+  readonly schema: 1;
+  readonly runs: readonly Result[];
 }
 
 export interface LayerRow {

@@ -3,7 +3,7 @@ import type { IterativeEstimate } from "../measures/measure.ts";
 import type { Moments } from "../runtime/moments.ts";
 import { formKey, gaussNewtonKey, type PlannedRow } from "./plan.ts";
 import type { LayerRow, PerSample, ResultRow } from "./result.ts";
-import type { Totals } from "./run.ts";
+import type { Totals } from "./totals.ts";
 
 export function layerRow(layer: Layer, skipped: string | undefined): LayerRow {
   const { name, node, initializer, d, m, positions, groups } = layer;
@@ -14,6 +14,7 @@ export function resultRow(
   { layer, measure, plan }: PlannedRow,
   totals: Totals,
   n: number,
+  probes: number,
   iterated: IterativeEstimate | undefined,
 ): ResultRow {
   const shared = { layer: layer?.name ?? null, measure: measure.name, options: {} };
@@ -29,7 +30,7 @@ export function resultRow(
   if (layer === null) throw new TypeError(`measure ${measure.name}: a form of no layer`);
   const moments = totals.moments.get(formKey(layer, form)) as Moments;
   const terms = moments.meanTerms;
-  const random = (totals.randomVariance.get(formKey(layer, form))?.mean ?? 0) / terms ** 2;
+  const random = (totals.randomVariance.get(formKey(layer, form)) ?? 0) / terms ** 2;
   const part = totals.moments.get(gaussNewtonKey(layer, form));
   const value = factor * moments.mean;
   return {
@@ -42,6 +43,7 @@ export function resultRow(
     n,
     method,
     curvature,
+    ...(method === "taylor-probes" && { options: { probes } }),
     ...(part && { gaussNewton: { value: factor * part.mean, difference: value - factor * part.mean } }),
   };
 }

@@ -38,10 +38,12 @@ export function matMul(b: Builder, x: ValueId, y: ValueId): ValueId {
   return b.add("MatMul", [x, y]);
 }
 
-/** The same elements in other dimensions. */
+/** The same elements in other dimensions. What only reshaped before is passed over. */
 export function reshape(b: Builder, x: ValueId, dims: Dims): ValueId {
   const from = b.dims(x);
   if (from.length === dims.length && from.every((size, axis) => size === dims[axis])) return x;
+  const made = b.isEmitted(x) ? b.producerOf(x) : undefined;
+  if (made?.op === "Reshape") return reshape(b, made.inputs[0] as ValueId, dims);
   return b.add("Reshape", [x, b.integers(dims)], { allowzero: 1 });
 }
 
@@ -66,9 +68,20 @@ export function expand(b: Builder, x: ValueId, dims: Dims): ValueId {
   return b.add("Expand", [x, b.integers(dims)]);
 }
 
-/** Sums over axes; nothing to sum gives x itself. */
+/** Sums over axes; nothing to sum gives x itself, axes of length 1 a reshaping. */
 export function reduceSum(b: Builder, x: ValueId, axes: readonly number[], keep = false): ValueId {
   if (axes.length === 0) return x;
+  const dims = b.dims(x);
+  const summed = axes.map((axis) => (axis < 0 ? axis + dims.length : axis));
+  if (summed.every((axis) => dims[axis] === 1)) {
+    return keep
+      ? x
+      : reshape(
+          b,
+          x,
+          dims.filter((_, axis) => !summed.includes(axis)),
+        );
+  }
   return b.add("ReduceSum", [x, b.integers(axes)], { keepdims: keep ? 1 : 0 });
 }
 

@@ -3,7 +3,7 @@ import type { ValueId } from "../graph/graph.ts";
 import { add, div, mul, reduceSum, reshape, scale, slice, sqrt, sub, transpose } from "../graph/operators.ts";
 import { Tensor } from "../graph/tensor.ts";
 import { countedTerms, likeliest, oneHot, softmax } from "./class-scores.ts";
-import type { ColumnChunk, Terms } from "./loss.ts";
+import type { ColumnChunk, EstimatedColumns, Terms } from "./loss.ts";
 
 // A factor of diag(p) − p pᵀ with C − 1 columns: r_j = s_j e_j − s_j / (1 + s_1) · (p + s_1 e_1) with s = √p and 1 the likeliest class,
 // a Householder reflection of √p_c (e_c − p) without the column that it makes vanish and without cancellation in float32.
@@ -82,11 +82,11 @@ export function columns(b: Builder, scores: ValueId, labels: ValueId, chunk?: Co
 
 /**
  * Fewer columns with the same expected squares, [K, B, T, C]. One term: the two largest exact and one Rademacher probe on the
- * rest. Several: probes with independent signs for every column of every term.
+ * rest, whose share of p is the spread. Several: probes with independent signs for every column of every term.
  */
-export function estimatedColumns(b: Builder, scores: ValueId, labels: ValueId, signs: ValueId): ValueId {
+export function estimatedColumns(b: Builder, scores: ValueId, labels: ValueId, signs: ValueId): EstimatedColumns {
   const [batch, terms, classes] = b.dims(scores) as [number, number, number];
-  const { s, first, reflected } = factorOf(b, scores);
+  const { p, s, first, reflected } = factorOf(b, scores);
   // Every weighting w of the classes but the likeliest is the column Σ_j w_j e_j − (Σ_j w_j) (p + s_1 e_1) / (1 + s_1).
   const weighted = (weights: ValueId) => sub(b, weights, mul(b, reduceSum(b, weights, [-1], true), reflected));
   const one = b.scalar(1);
@@ -94,14 +94,15 @@ export function estimatedColumns(b: Builder, scores: ValueId, labels: ValueId, s
     const drawn = transpose(b, reshape(b, signs, [batch, PROBES, terms, classes]), [1, 0, 2, 3]);
     const counted = reshape(b, countedTerms(b, scores, labels) as ValueId, [batch, terms, 1]);
     const others = mul(b, mul(b, s, sub(b, one, first)), counted);
-    return scale(b, weighted(mul(b, drawn, others)), 1 / Math.sqrt(PROBES));
+    return { columns: scale(b, weighted(mul(b, drawn, others)), 1 / Math.sqrt(PROBES)) };
   }
   const count = LARGEST_COLUMNS + 1;
   const top = b.addMany("TopK", [scores, b.constant(Tensor.int64([count]))], { axis: -1 }, 2)[1] as ValueId;
   const units = oneHot(b, transpose(b, top, [2, 0, 1]), classes);
   const exact = mul(b, slice(b, units, [0], [1], [count]), s);
-  const rest = sub(b, one, reduceSum(b, units, [0]));
-  const drawn = reshape(b, signs, [batch, 1, classes]);
-  const probe = reshape(b, mul(b, mul(b, drawn, s), rest), [1, batch, 1, classes]);
-  return weighted(b.add("Concat", [exact, probe], { axis: 0 }));
+  const rest = mul(b, p, sub(b, one, reduceSum(b, units, [0])));
+  const drawn = mul(b, reshape(b, signs, [batch, 1, classes]), sqrt(b, rest));
+  const probe = reshape(b, drawn, [1, batch, 1, classes]);
+  const spread = reshape(b, reduceSum(b, rest, [2]), [batch]);
+  return { columns: weighted(b.add("Concat", [exact, probe], { axis: 0 })), spread };
 }

@@ -63,17 +63,18 @@ export function classIndices(
       `labels: expected ${terms} class ${terms === 1 ? "index" : "indices"} a sample, found shape [${labels.dims.join(", ")}]; for targets use --loss squared-error-mean`,
     );
   }
-  const data = BigInt64Array.from({ length: n * terms }, (_, index) => {
+  const data = new BigInt64Array(n * terms);
+  for (let index = 0; index < data.length; index++) {
     const label = Number(labels.data[index]);
-    if (terms > 1 && label === ignoreIndex) return -1n;
-    if (!Number.isInteger(label) || label < 0 || label >= classes) {
+    const ignored = terms > 1 && label === ignoreIndex;
+    if (!ignored && (!Number.isInteger(label) || label < 0 || label >= classes)) {
       const or = terms > 1 ? `, or ${ignoreIndex} for a term that does not count` : "";
       throw new DataError(
         `labels: sample ${sample(Math.floor(index / terms))} has label ${label}; expected an integer from 0 to ${classes - 1}, as the model has ${classes} outputs${or}`,
       );
     }
-    return BigInt(label);
-  });
+    data[index] = ignored ? -1n : BigInt(label);
+  }
   return { type: "int64", dims: [n, terms], data };
 }
 

@@ -81,7 +81,7 @@ export interface Loss {
   /** How many independent ±1 the estimate takes a sample. */
   signCount(terms: Pick<Terms, "terms" | "classes">): number;
   /** Fewer columns whose squares have the same expectation. @param signs [B, signCount] */
-  estimatedColumns?(b: Builder, scores: ValueId, labels: ValueId, signs: ValueId): ValueId;
+  estimatedColumns?(b: Builder, scores: ValueId, labels: ValueId, signs: ValueId): EstimatedColumns;
   /**
    * Tr(Vᵀ (∂²ℓ/∂f∂f) V) of each term, [B, T], for the rows v_1 … v_C of a C×r matrix V: the closed form of the last layer,
    * where the scores are z + constant. V = W gives relative flatness over ‖φ‖², V = I the trace.
@@ -93,6 +93,13 @@ export interface Loss {
   hessianProduct(b: Builder, scores: ValueId, labels: ValueId, values: ValueId): ValueId;
   /** Σ_r of the second derivative along R directions, and the part of it that the scores' own curvature has no share in, [B]. */
   secondOrder(b: Builder, scores: ValueId, labels: ValueId, jet: ScoresJet): { hessian: ValueId; gaussNewton: ValueId };
+}
+
+export interface EstimatedColumns {
+  /** [K, B, T, C] */
+  readonly columns: ValueId;
+  /** [B]: how large each sample's random part may be, up to a factor, where the scores tell. */
+  readonly spread?: ValueId;
 }
 
 /** A choice of columns made at run time, each int64 or float32 [size]. */

@@ -1,7 +1,8 @@
-import type { LayerRow, Result, ResultRow } from "../evaluation/result.ts";
+import type { LayerRow, Result, ResultRow, Runs } from "../evaluation/result.ts";
+import { weightsName } from "./runs.ts";
 
 const header = (
-  "model layer d m positions groups measure value standard_error_data standard_error_probe " +
+  "layer d m positions groups measure value standard_error_data standard_error_probe " +
   "n method curvature skipped options"
 ).split(" ");
 
@@ -10,23 +11,40 @@ const header = (
  *
  * One row a layer and measure, all digits kept; the layer is empty for a measure of the whole network, the errors for a
  * value that is no average over data. A layer that was not measured is a row without a value, its reason under `skipped`.
- * `options` is JSON, empty for a measure with its defaults.
+ * `options` is JSON, empty for a measure with its defaults. Where the weights came from a file there is a second column,
+ * `weights`.
  */
 export function resultCsv(result: Result): string {
+  return runsCsv({ schema: 1, runs: [result] });
+}
+
+/** The rows of several results under one header; the columns `model` and `weights` tell them apart. */
+export function runsCsv({ runs }: Runs): string {
+  const withWeights = runs.some(({ model }) => model.weights !== undefined);
+  const lines = runs.flatMap((run) => {
+    const origin = withWeights
+      ? [run.model.file, run.model.weights ? weightsName(run.model.weights) : ""]
+      : [run.model.file];
+    return records(run).map((fields) => [...origin, ...fields]);
+  });
+  const head = withWeights ? ["model", "weights", ...header] : ["model", ...header];
+  return [head, ...lines].map((fields) => fields.map(quoted).join(",") + "\r\n").join("");
+}
+
+function records(result: Result): string[][] {
   const layers = new Map(result.layers.map((layer) => [layer.name, layer]));
   const measured = result.results.map((row) =>
-    record(result.model.file, row.layer === null ? undefined : layers.get(row.layer), row, row.layer),
+    record(row.layer === null ? undefined : layers.get(row.layer), row, row.layer),
   );
   const skipped = result.layers
     .filter((layer) => layer.skipped !== undefined)
-    .map((layer) => record(result.model.file, layer, undefined, layer.name));
-  return [header, ...measured, ...skipped].map((fields) => fields.map(quoted).join(",") + "\r\n").join("");
+    .map((layer) => record(layer, undefined, layer.name));
+  return [...measured, ...skipped];
 }
 
-function record(model: string, layer: LayerRow | undefined, row: ResultRow | undefined, name: string | null): string[] {
+function record(layer: LayerRow | undefined, row: ResultRow | undefined, name: string | null): string[] {
   const options = row === undefined || Object.keys(row.options ?? {}).length === 0 ? "" : JSON.stringify(row.options);
   return [
-    model,
     name ?? "",
     number(layer?.d),
     number(layer?.m),

@@ -3,6 +3,7 @@ import { rowTable } from "./html-table.ts";
 import { lossUnit, printable } from "./labels.ts";
 import { markup, type Content, type Markup } from "./markup.ts";
 import { duration } from "./number.ts";
+import { weightsName } from "./runs.ts";
 
 /** What the page's numbers say and what they do not, for a reader who has not read the paper. */
 export function meaning(result: Result): Markup {
@@ -43,6 +44,7 @@ export function provenance(result: Result): Markup {
   const times = parts.map(([part, spent]) => `${printable(part)} ${duration(spent)}`).join(", ");
   const facts: [string, Content][] = [
     ["model", markup`${printable(model.file)} ${hash(model.sha256)}`],
+    ["weights", model.weights && markup`${printable(weightsName(model.weights))} ${hash(model.weights.sha256)}`],
     ["logits", printable(model.output) + activation],
     ["data", markup`${printable(data.source)} ${hash(data.sha256)}`],
     ["split", data.split && printable(data.split)],

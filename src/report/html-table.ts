@@ -9,12 +9,12 @@ export function layerTable(result: Result): Markup {
   const measures = columnHeads(result);
   const rows = lines(result);
   const heads = measures.map((label) => markup`<th class="number" scope="col">${printable(label)}</th>`);
-  const widths = measures.map((_, index) => Math.max(...rows.map(({ cells }) => errorWidth(cells[index]))));
-  const body = rows.map(({ layer, cells, method }) => {
+  const columns = measures.map((_, index) => valueCells(rows.map(({ cells }) => cells[index])));
+  const body = rows.map(({ layer, cells, method }, line) => {
     const reason = layer.skipped === undefined ? "" : `: ${printable(layer.skipped)}`;
     const values = cells.every((cell) => cell === undefined)
       ? markup`<td class="reason" colspan="${measures.length + 1}">not measured${reason}</td>`
-      : markup`${cells.map((cell, index) => valueCell(cell, widths[index]!))}<td>${printable(method)}</td>`;
+      : markup`${columns.map((column) => column[line])}<td>${printable(method)}</td>`;
     return markup`<tr><th scope="row">${printable(layer.name)}</th><td class="number">${shapeText(layer)}</td><td class="number">${layer.positions}</td>${values}</tr>\n`;
   });
   return markup`<div class="wide"><table>
@@ -50,6 +50,12 @@ export function valueText(value: number, error: number | null): Markup {
   if (parts.error === null) return markup`${minus(parts.value)}${times(parts)}`;
   const sum = markup`${minus(parts.value)} ± ${minus(parts.error)}`;
   return parts.exponent === 0 ? sum : markup`(${sum})${times(parts)}`;
+}
+
+/** Cells of one column, their errors under each other. */
+export function valueCells(rows: readonly (ResultRow | undefined)[]): Markup[] {
+  const width = Math.max(...rows.map(errorWidth));
+  return rows.map((row) => valueCell(row, width));
 }
 
 function valueCell(row: ResultRow | undefined, width: number): Markup {

@@ -1,15 +1,15 @@
-import type { TopLevelSpec } from "vega-lite";
 import type { PerSample, Result, ResultRow } from "../evaluation/result.ts";
 import { meaning, provenance } from "./explanation.ts";
 import { histogram } from "./histogram.ts";
 import { layerTable, valueText } from "./html-table.ts";
-import { lossUnit, printable, rowLabel, warningText } from "./labels.ts";
+import { lossUnit, printable, rowLabel } from "./labels.ts";
 import { layerOverview } from "./layer-overview.ts";
-import { Markup, markup, type Content } from "./markup.ts";
+import { type Content, type Markup, markup } from "./markup.ts";
 import { duration, percentage } from "./number.ts";
 import { totalError } from "./pivot.ts";
-import { style } from "./style.ts";
-import { svg } from "./svg.ts";
+import { drawn, factList, page } from "./page.ts";
+import { modelName } from "./runs.ts";
+import { notice, warningList } from "./warning-list.ts";
 
 const MEASURE = "relative-flatness";
 
@@ -28,44 +28,29 @@ export async function resultHtml(result: Result, perSample: readonly PerSample[]
     const figure = await drawn(histogram(sample, unit));
     figures.push(markup`<section aria-label="${printable(sample.layer!)}">${figure}</section>\n`);
   }
-  const page = markup`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${printable(`Flatness of ${result.model.file}`)}</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<main>
-<header><p>How flat is the loss surface of</p><h1>${printable(result.model.file)}</h1></header>
-${summary(result)}
+  const name = modelName(result);
+  return page(
+    `Flatness of ${name}`,
+    name,
+    markup`${summary(result)}
 <section><h2>Layers</h2>
 ${layerTable(result)}
-<p class="faint">${tableNote(result)}</p>
+<p class="faint">${tableNote([result])}</p>
 ${network(result)}
 </section>
 ${overview && markup`<section><h2>Layer by layer</h2>\n${overview}\n</section>`}
 ${figures.length > 0 && distributions(figures, rows)}
-${result.warnings.length > 0 && warnings(result)}
+${result.warnings.length > 0 && warningList(result.warnings.map((warning) => ({ warning, of: [] })))}
 ${meaning(result)}
-${provenance(result)}
-</main>
-</body>
-</html>
-`;
-  return page.text;
+${provenance(result)}`,
+  );
 }
 
-async function drawn(figure: TopLevelSpec): Promise<Markup> {
-  return markup`<figure aria-label="${figure.description ?? ""}">${new Markup(await svg(figure))}</figure>`;
-}
-
-function summary({ model, data, loss, environment, warnings: raised, seconds }: Result): Markup {
-  const count = raised.length;
+function summary(result: Result): Markup {
+  const { model, data, loss, environment, warnings: raised, seconds } = result;
   const producer = model.producer ? `, ${printable(model.producer)}` : "";
   const facts: [term: string, first: Content, second: Content][] = [
-    ["Model", printable(model.file), `opset ${model.opset}${producer}`],
+    ["Model", printable(modelName(result)), `opset ${model.opset}${producer}`],
     ["Data", printable(data.source), `${data.split ? `${printable(data.split)}, ` : ""}n = ${data.n}`],
     [
       "Loss",
@@ -79,23 +64,23 @@ function summary({ model, data, loss, environment, warnings: raised, seconds }: 
       `ONNX Runtime ${environment.onnxruntime}, ${printable(environment.provider)}`,
     ],
   ];
-  return markup`<dl class="facts">
-${facts.map(([term, first, second]) => markup`<div><dt>${term}</dt><dd>${first}</dd><dd>${second}</dd></div>\n`)}</dl>
-${count > 0 && markup`<p class="notice"><a href="#warnings">${count} warning${count > 1 && "s"}</a> about these numbers.</p>`}`;
+  return markup`${factList(facts)}\n${notice(raised.length)}`;
 }
 
 function unbroken(text: string): string {
   return text.replaceAll(" ", "\u00a0");
 }
 
-function tableNote(result: Result): string {
-  const flat = result.results.some((row) => row.measure.startsWith("relative-flatness"));
-  const unit = lossUnit(result.loss.kind);
+/** What a reader of a table of values has to know. */
+export function tableNote(results: readonly Result[]): string {
+  const flat = results.some(({ results: rows }) => rows.some((row) => row.measure.startsWith("relative-flatness")));
+  const unit = lossUnit(results[0]?.loss.kind ?? "");
   const named = unit === "nats" ? "the unit of the loss, nats" : "the unit of the loss";
   return `${flat ? `κ small = flat; κ has ${named}. ` : ""}± is one standard error, from data and probes together.`;
 }
 
-function network(result: Result): Markup | false {
+/** The measures of the whole network. */
+export function network(result: Result): Markup | false {
   const rows = result.results.filter((row) => row.layer === null);
   if (rows.length === 0) return false;
   const items = rows.map((row) => {
@@ -113,11 +98,4 @@ and another draw of the data moves it by about its standard error.${estimated &&
 <div class="pair">
 ${figures}</div>
 </section>`;
-}
-
-function warnings(result: Result): Markup {
-  const items = result.warnings.map(
-    (warning) => markup`<li><code>${printable(warning.code)}</code> ${printable(warningText(warning))}</li>\n`,
-  );
-  return markup`<section id="warnings"><h2>Warnings</h2>\n<ul class="warnings">\n${items}</ul>\n</section>`;
 }

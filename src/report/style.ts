@@ -60,6 +60,10 @@ code, .hash { font: 0.85em ui-monospace, "SF Mono", Menlo, Consolas, monospace; 
 .how { display: grid; grid-template-columns: max-content 1fr; gap: 5px 20px; margin: 0 0 20px; font-size: 0.9rem; }
 .how dt { color: var(--faint); }
 .how dd { margin: 0; overflow-wrap: anywhere; }
+details { border-top: 1px solid var(--line); padding: 10px 0; }
+summary { cursor: pointer; font-weight: 600; overflow-wrap: anywhere; }
+details[open] > summary { margin-bottom: 12px; }
+details h2 { margin-top: 24px; font-size: 1rem; }
 @media print {
   :root {
     --page: #ffffff; --card: #ffffff; --text: #000000; --faint: #444444; --line: #bbbbbb; --accent: #000000;

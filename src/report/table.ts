@@ -1,27 +1,9 @@
-import Table from "cli-table3";
 import type { Result } from "../evaluation/result.ts";
 import { printable, rowLabel, shapeText, warningText } from "./labels.ts";
-import { duration, percentage, significant, withError } from "./number.ts";
+import { duration, percentage, withError } from "./number.ts";
 import { columnHeads, lines, totalError } from "./pivot.ts";
-
-/** Rules between the head and the rows alone; columns two spaces apart. */
-const borders = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "─",
-  "mid-mid": "──",
-  right: "",
-  "right-mid": "",
-  middle: "  ",
-};
+import { weightsName } from "./runs.ts";
+import { aligned, textTable, valueText } from "./text-table.ts";
 
 /**
  * A result as plain text for a terminal: what was measured on what, a line a layer with each measure ± one standard
@@ -54,9 +36,10 @@ function lossText(loss: Result["loss"]): string {
 
 function heading({ model, data, loss }: Result): string[] {
   const before = model.activation === undefined ? "" : `, measured before its ${model.activation}`;
+  const weights = model.weights === undefined ? "" : ` with the weights of ${weightsName(model.weights)}`;
   const split = data.split === undefined ? "" : ` (${data.split})`;
   return [
-    `model  ${model.file} (opset ${model.opset}${before})`,
+    `model  ${model.file} (opset ${model.opset}${before})${weights}`,
     `data   ${data.source}${split}, n = ${data.n}`,
     `loss   ${lossText(loss)}`,
   ];
@@ -65,34 +48,15 @@ function heading({ model, data, loss }: Result): string[] {
 function layerTable(result: Result): string[] {
   const measures = columnHeads(result);
   const rows = lines(result);
-  const cells = measures.map((_, index) =>
-    aligned(
-      rows.map(({ cells: values }) => {
-        const row = values[index];
-        if (row === undefined) return "–";
-        const error = totalError(row);
-        return error === null ? significant(row.value) : withError(row.value, error);
-      }),
-    ),
+  const cells = measures.map((_, index) => aligned(rows.map(({ cells: values }) => valueText(values[index]))));
+  return textTable(
+    ["layer", "d × m", "positions", ...measures, "method"],
+    ["left", "right", "right", ...measures.map(() => "right" as const), "left"],
+    rows.map(({ layer, method }, index) => {
+      const shape = [layer.name, shapeText(layer), String(layer.positions)];
+      return [...shape, ...cells.map((column) => column[index]!), method || "not measured"];
+    }),
   );
-  const table = new Table({
-    head: ["layer", "d × m", "positions", ...measures.map((head) => printable(head)), "method"],
-    colAligns: ["left", "right", "right", ...measures.map(() => "right" as const), "left"],
-    chars: borders,
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
-  });
-  rows.forEach(({ layer, method }, index) => {
-    const shape = [printable(layer.name), shapeText(layer), String(layer.positions)];
-    table.push([...shape, ...cells.map((column) => column[index]!), printable(method) || "not measured"]);
-  });
-  return table.toString().split("\n");
-}
-
-/** Pads what follows each ± so that, set flush right, the signs stand under each other. */
-function aligned(texts: readonly string[]): string[] {
-  const tails = texts.map((text) => (text.includes(" ± ") ? text.length - text.indexOf(" ± ") : 0));
-  const longest = Math.max(...tails);
-  return texts.map((text, index) => (tails[index]! > 0 ? text + " ".repeat(longest - tails[index]!) : text));
 }
 
 function footing(result: Result): string[] {

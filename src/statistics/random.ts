@@ -41,6 +41,25 @@ export class RandomStream {
   }
 }
 
+/** Two independent draws for each sample of a data set, the same whatever the batches. */
+export class SampleStreams {
+  readonly #seed: number;
+  readonly #name: string;
+  readonly #first: RandomStream;
+
+  constructor(seed: number, name: string) {
+    this.#seed = seed;
+    this.#name = name;
+    this.#first = new RandomStream(seed, name);
+  }
+
+  /** The next sample of the first draw; or the sample at `place` of the second, which few samples have. */
+  next(place?: number): RandomStream {
+    if (place === undefined) return this.#first;
+    return new RandomStream(this.#seed, `${this.#name}, second draw, sample ${place}`);
+  }
+}
+
 /** The same numbers in an order drawn from a seed (Fisher and Yates). */
 export function shuffled(values: Int32Array, seed: number): Int32Array {
   const stream = new RandomStream(seed, "shuffle");

@@ -6,7 +6,7 @@ import { describe, expect, it, test } from "vitest";
 import type { ArrayOptions } from "../../src/data/array-dataset.ts";
 import { npyBytes } from "../../src/data/npy.ts";
 import { npzBytes, parseNpz } from "../../src/data/npz.ts";
-import { openDataset } from "../../src/data/open.ts";
+import { formats, openDataset } from "../../src/data/open.ts";
 import { chosenSamples } from "../../src/data/samples.ts";
 import { DataError, UsageError } from "../../src/errors.ts";
 import { zipSync } from "fflate";
@@ -158,9 +158,7 @@ describe("splits", () => {
 
 describe("errors", () => {
   const choose = "Name the one that is meant: --input NAME=ARRAY for an input, --labels ARRAY for the labels.";
-  const supported =
-    "expected an .npz file with the arrays x and y, an .npy file of inputs, a directory of MNIST's IDX files " +
-    "(train-images-idx3-ubyte.gz …), or example:digits.";
+  const supported = `expected ${[...formats.map(({ description }) => description), "or example:digits"].join(", ")}.`;
   const cases: [source: string, options: ArrayOptions, error: Error][] = [
     ["data.csv", {}, new DataError(`data.csv: not a data set: ${supported}`)],
     ["photos", {}, new DataError(`photos: no data set in this directory: ${supported}`)],

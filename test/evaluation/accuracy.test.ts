@@ -120,10 +120,11 @@ describe("--probes", () => {
     );
 
   test("the probes' error falls with the root of their number, the data's stays", async () => {
-    const [one, four, sixteen] = [await probed(1), await probed(4), await probed(16)];
-    expect(Math.abs(one.standardError!.probe / four.standardError!.probe / 2 - 1)).toBeLessThan(QUARTER);
-    expect(Math.abs(one.standardError!.probe / sixteen.standardError!.probe / 4 - 1)).toBeLessThan(QUARTER);
-    expect(Math.abs(four.standardError!.data! / sixteen.standardError!.data! - 1)).toBeLessThan(QUARTER);
+    const [two, eight, many] = [await probed(2), await probed(8), await probed(32)];
+    expect([two, eight, many].map(({ options }) => options)).toEqual([{ probes: 2 }, { probes: 8 }, { probes: 32 }]);
+    expect(Math.abs(two.standardError!.probe / eight.standardError!.probe / 2 - 1)).toBeLessThan(QUARTER);
+    expect(Math.abs(two.standardError!.probe / many.standardError!.probe / 4 - 1)).toBeLessThan(QUARTER);
+    expect(Math.abs(eight.standardError!.data! / many.standardError!.data! - 1)).toBeLessThan(QUARTER);
   });
 
   test("is honest: on the same samples the estimate is off by its probe error", async () => {

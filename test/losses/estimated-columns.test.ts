@@ -26,7 +26,7 @@ async function drawn(scores: Array64, labels: readonly number[], draws: number):
   const repeat = <T>(values: ArrayLike<T>) => Array.from({ length: draws }, () => Array.from(values)).flat();
   const { r } = await atScores(
     array64([batch, terms, classes], repeat(scores.data)),
-    ({ b, scores: f, labels: y }) => ({ r: crossEntropy.estimatedColumns!(b, f, y, "signs") }),
+    ({ b, scores: f, labels: y }) => ({ r: crossEntropy.estimatedColumns!(b, f, y, "signs").columns }),
     { labels: integers([batch, terms], repeat(labels)), others: { signs: floats([batch, width], signs) } },
   );
   return { dims: [crossEntropy.estimatedCount({ terms, classes }), batch, terms, classes], data: r! };

@@ -112,7 +112,7 @@ describe("the overview of layers", () => {
   test("draws 1.96 standard errors, data and probes together, to either side", () => {
     const [point] = pointsOf(layerOverview(rows(4), "nats"));
     // √(0.3² + 0.4²) = 0.5.
-    expect(point).toMatchObject({ layer: "l0", value: 4, low: 4 - 0.98, high: 4 + 0.98 });
+    expect(point).toMatchObject({ name: "l0", value: 4, low: 4 - 0.98, high: 4 + 0.98 });
   });
 
   test("is logarithmic for a range over 100 of positive values only", () => {

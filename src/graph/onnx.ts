@@ -1,4 +1,4 @@
-import { clone, create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { clone, create, fromBinary } from "@bufbuild/protobuf";
 import { ModelError } from "../errors.ts";
 import type { Attribute, Graph, Node, ValueInfo } from "./graph.ts";
 import { describe, reads } from "./graph.ts";
@@ -7,6 +7,7 @@ import type { ReadExternal } from "./onnx-tensors.ts";
 import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
+import { modelBytes } from "./protobuf-assembly.ts";
 import { checkFraming } from "./protobuf-framing.ts";
 import type { ExternalLocation } from "./tensor.ts";
 import { Tensor } from "./tensor.ts";
@@ -106,7 +107,7 @@ export function encodeModel(
     encodeTensor(name, tensor, elsewhere(tensor)),
   );
   model.graph = body;
-  return toBinary(ModelProtoSchema, model);
+  return modelBytes(model);
 }
 
 /** The message without what the Graph holds itself. */

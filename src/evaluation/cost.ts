@@ -24,6 +24,19 @@ export function columnCost(all: readonly Layer[], asked: readonly Layer[], colum
   return 1 + (columns * (pulled + products)) / forward;
 }
 
+/** Up to this many columns the Gauss-Newton part is exact and the probes estimate only the rest. */
+export const LARGEST_EXACT_COLUMNS = 10;
+
+/**
+ * Predicted cost of four probes of a layer's Hessian for all samples once, in forward passes of the model: as measured, some two passes
+ * and ten for the whole network above, and the columns of the Gauss-Newton part where these are few.
+ */
+export function probeCost(all: readonly Layer[], layer: Layer, columns: number): number {
+  const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
+  const above = work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
+  return 2 + 10 * above + (columns <= LARGEST_EXACT_COLUMNS ? columnCost(all, [layer], columns) - 1 : 0);
+}
+
 /** Elements of the largest value of an instantiated model, a sample: what memory and caches follow. */
 export function largestValue({ b, batch }: { readonly b: Builder; readonly batch: number }): number {
   let largest = 1;

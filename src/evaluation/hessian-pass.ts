@@ -15,6 +15,7 @@ import { add, scale, sub } from "../graph/operators.ts";
 import type { Form } from "../measures/measure.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 import { RandomStream, SampleStreams } from "../statistics/random.ts";
+import { LARGEST_EXACT_COLUMNS } from "./cost.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, gaussNewtonKey } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -127,9 +128,6 @@ function takesOf(layer: Layer, form: Form): ReadonlyMap<string, readonly Quantit
     [GAUSS_NEWTON, [gaussNewtonKey(layer, form)]],
   ]);
 }
-
-/** Up to this many columns the Gauss-Newton part is exact and the probes estimate only the rest. */
-const LARGEST_EXACT_COLUMNS = 10;
 
 /**
  * Estimate: random directions of each sample's own. Where the loss has few columns the Gauss-Newton part is made exact, and the

@@ -8,7 +8,7 @@ import { findLayers, type Layer } from "../graph/layers.ts";
 import { reshape } from "../graph/operators.ts";
 import { count } from "../graph/tensor.ts";
 import { directionCount, LARGEST_DIRECTIONS } from "../measures/layer-curvature.ts";
-import { columnCost } from "./cost.ts";
+import { columnCost, probeCost } from "./cost.ts";
 import { rawOutputs } from "./outputs.ts";
 
 /** What `flatness layers` prints. */
@@ -76,7 +76,7 @@ function scoresOf(b: Builder, output: ValueId): { scores: ValueId; columns: numb
 }
 
 /** A sweep's cost in forward passes, as measured: a direction costs less than a pass. */
-const SWEEP_COST = { direction: 0.4, base: 3, probes: 10 };
+const SWEEP_COST = { direction: 0.4, base: 3 };
 
 function methodOf(
   b: Builder,
@@ -96,6 +96,6 @@ function methodOf(
   }
   const mixes = layer.positions > 1 && mixesPositions(b, layer, scores);
   const directions = directionCount(layer, "weighted", mixes);
-  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: SWEEP_COST.probes };
+  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
   return { method: "taylor-exact", cost: SWEEP_COST.direction * directions + SWEEP_COST.base };
 }

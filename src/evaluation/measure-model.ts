@@ -58,7 +58,7 @@ const FORWARD_BATCH = 64;
 const LARGEST_COLUMN_CHUNK = 80;
 const PRODUCT_BATCH = 64;
 const PROBES = 4;
-const PAIRED_SAMPLES = 256;
+const PAIRED_SAMPLES = 160;
 const IGNORED = -100;
 
 /**
@@ -118,9 +118,6 @@ export async function measureModel(
   const planned = formsOf(rows);
 
   const { probes = PROBES, pairedSamples = PAIRED_SAMPLES } = options;
-  // Where every sample is drawn twice, each draw has half of the probes.
-  const everyTwice = pairedSamples >= indices.length;
-  const perDraw = everyTwice ? Math.ceil(probes / 2) : probes;
   const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, chunk, seed)];
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
@@ -132,8 +129,8 @@ export async function measureModel(
   }
   for (const swept of sweptLayers(planned, "taylor-probes", task)) {
     passes.push(async () => {
-      const at = await prepared(limit(probeBatch(perDraw, largest)));
-      return probedHessianPass(at, within(at, swept), perDraw, seed);
+      const at = await prepared(limit(probeBatch(probes, largest)));
+      return probedHessianPass(at, within(at, swept), probes, seed);
     });
   }
 
@@ -174,7 +171,7 @@ export async function measureModel(
   for (const row of rows) if (row.plan.kind === "iterative") iterated.set(row, await row.plan.run(iteration));
   const correct = totals.moments.get(CORRECT);
   const finished = performance.now();
-  const results = rows.map((row) => resultRow(row, totals, n, everyTwice ? 2 * perDraw : probes, iterated.get(row)));
+  const results = rows.map((row) => resultRow(row, totals, n, probes, iterated.get(row)));
   const result: Result = {
     schema: 1,
     model: {

@@ -28,7 +28,7 @@ export interface MeasureOptions {
   readonly ignoreIndex?: number;
   /** Random directions a sample, where the Hessian is estimated; default 4. */
   readonly probes?: number;
-  /** About so many samples have random quantities drawn twice, from which the probe error is known; default 256. */
+  /** About so many samples have random quantities drawn twice, with as many probes again, from which the probe error is known; default 160. */
   readonly pairedSamples?: number;
   /** Keep every sample's value. */
   readonly perSample?: boolean;

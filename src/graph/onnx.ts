@@ -7,7 +7,7 @@ import type { ReadExternal } from "./onnx-tensors.ts";
 import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
-import { checkFraming } from "./protobuf-framing.ts";
+import { checkFraming, damagedField } from "./protobuf-framing.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The version of the file format that we write: the first one of opset 18. */
@@ -32,7 +32,10 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
-    throw new ModelError(`${file}: not an ONNX model: ${(cause as Error).message}`, { cause });
+    const place = damagedField(ModelProtoSchema, bytes);
+    throw new ModelError(`${file}: not an ONNX model: the field at byte ${place}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {

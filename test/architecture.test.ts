@@ -13,6 +13,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   statistics: [],
   data: [],
+  remote: [],
   measures: ["losses", "calculus", "statistics"],
   evaluation: ["measures", "losses", "calculus", "lowering", "runtime", "data", "statistics"],
   theory: ["measures", "evaluation", "data", "statistics"],

@@ -1,5 +1,5 @@
 export { measure, type MeasureFileOptions } from "./measure.ts";
-export { layers } from "./layers.ts";
+export { layers, type LayersOptions } from "./layers.ts";
 export type { LayerListing, ListedLayer } from "./evaluation/list-layers.ts";
 export { measureModel, type Measurement, type Sampled, type Subject } from "./evaluation/measure-model.ts";
 export type { MeasureOptions } from "./evaluation/options.ts";
@@ -18,5 +18,14 @@ export type { Runtime, Session } from "./runtime/session.ts";
 export { resultTable } from "./report/table.ts";
 export { resultCsv } from "./report/csv.ts";
 export { resultHtml } from "./report/html.ts";
-export { DataError, FlatnessError, ModelError, UnsupportedOperatorError, UsageError } from "./errors.ts";
+export { localData, localModel, type LocalPath, type LocalPathOptions } from "./remote/local-path.ts";
+export {
+  DataError,
+  DownloadError,
+  FlatnessError,
+  Interruption,
+  ModelError,
+  UnsupportedOperatorError,
+  UsageError,
+} from "./errors.ts";
 export { version } from "./version.ts";

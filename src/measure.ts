@@ -4,6 +4,7 @@ import { measureToAccuracy } from "./evaluation/accuracy.ts";
 import { measureModel, type Measurement } from "./evaluation/measure-model.ts";
 import type { MeasureOptions } from "./evaluation/options.ts";
 import { readModel } from "./graph/files.ts";
+import { localData, localModel } from "./remote/local-path.ts";
 import { nodeRuntime } from "./runtime/node.ts";
 
 /** Options of {@link measure}: what is measured, and which part of the data on. */
@@ -19,6 +20,8 @@ export interface MeasureFileOptions extends MeasureOptions {
   readonly relativeError?: number;
   /** The first N samples, or an .npy file of indices. Default: all. */
   readonly samples?: number | string;
+  /** `done` of `total` bytes of a file are there, where the model or the data has to be fetched. */
+  readonly onDownload?: (file: string, done: number, total: number) => void;
 }
 
 /**
@@ -28,15 +31,19 @@ export interface MeasureFileOptions extends MeasureOptions {
  *
  * Cost: one forward pass for the last layer; for the layers below about 1.3 forward passes a class when exact.
  *
- * @param model path of an .onnx file, or `example:digits-mlp`
- * @param data path of a data set (.npz, a folder of IDX files), or `example:digits`
+ * @param model path of an .onnx file, `hf://owner/model/file.onnx@revision`, or `example:digits-mlp`
+ * @param data path of a data set (.npz, a folder of IDX files), the name of a set that was fetched (`mnist`),
+ *   `hf://datasets/owner/name@revision`, or `example:digits`
  * @throws ModelError, DataError, UsageError with one sentence on what was expected, what came and what to do
  */
 export async function measure(model: string, data: string, options: MeasureFileOptions = {}): Promise<Measurement> {
-  const { split, preprocess, samples, relativeError, ...rest } = options;
-  const subject = readModel(model);
+  const { split, preprocess, samples, relativeError, onDownload, ...rest } = options;
+  const modelPlace = await localModel(model, { signal: rest.signal, onDownload });
+  const subject = { ...readModel(modelPlace.path), file: modelPlace.name };
+  const dataPlace = await localData(data, { signal: rest.signal, onDownload, split });
   // Where no input is named x, the data's x still is what goes in.
-  const dataset = await openDataset(data, { split, preprocess, labels: options.labels, input: onlyInput(options) });
+  const arrays = { split, preprocess, labels: options.labels, input: onlyInput(options) };
+  const dataset = { ...(await openDataset(dataPlace.path, arrays)), source: dataPlace.name };
   const chosen = await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n);
   const sampled = { data: dataset, ...chosen };
   if (relativeError !== undefined) return measureToAccuracy(subject, sampled, rest, relativeError, nodeRuntime);

@@ -9,9 +9,9 @@ import { resultHtml } from "../report/html.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
 import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
-import { progress } from "./progress.ts";
+import { downloadProgress, progress } from "./progress.ts";
 
-interface Flags extends Omit<MeasureFileOptions, "inputs" | "perSample" | "onProgress" | "signal"> {
+interface Flags extends Omit<MeasureFileOptions, "inputs" | "perSample" | "onProgress" | "onDownload" | "signal"> {
   readonly data: string;
   readonly input?: Record<string, string>;
   readonly format: Format;
@@ -27,16 +27,18 @@ Examples:
   $ flatness measure model.onnx --data batch.npz --layers fc1,fc2 --per-sample kappa.npz
   $ flatness measure model.onnx --data fashion-mnist/ --split train \\
       --preprocess scale=255,pad=2,channels=3 --format json --out result.json --report report.html
+  $ flatness measure hf://owner/model/onnx/model.onnx@v1.0 --data hf://datasets/owner/name --layers last
 
 Small is flat. Relative flatness has the unit of the loss; ± is one standard error.`;
 
 export function measureCommand(): Command {
   return new Command("measure")
     .description("measure how flat each layer of a model is on data")
-    .argument("<model>", "an .onnx file, or example:digits-mlp")
+    .argument("<model>", "an .onnx file, hf://owner/model/file.onnx, or example:digits-mlp")
     .requiredOption(
       "--data <source>",
-      "an .npz file with arrays x and y, a folder of IDX files (MNIST), or example:digits",
+      "an .npz file with arrays x and y, a folder of IDX files (MNIST), a set that flatness data fetch knows, " +
+        "hf://datasets/owner/name, or example:digits",
     )
     .addOption(
       new Option("--layers <names>", "all, last, or names with commas between")
@@ -99,17 +101,20 @@ async function run(model: string, flags: Flags): Promise<void> {
   for (const path of [out, report, perSample]) if (path !== undefined) checkWritable(path);
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
+  const downloads = downloadProgress(process.stderr);
   let bar: ReturnType<typeof progress> | undefined;
   const measurement = await measure(model, data, {
     ...options,
     inputs: input,
     perSample: report !== undefined || perSample !== undefined,
     signal: interrupt.signal,
+    onDownload: downloads.update,
     onProgress(done, total) {
+      downloads.finish();
       bar ??= progress(process.stderr, { total, label: "measuring", unit: "samples" });
       bar.update(done);
     },
-  });
+  }).finally(downloads.finish);
   bar?.finish();
   const { result } = measurement;
   const text = { table: resultTable, json: (value: typeof result) => JSON.stringify(value, null, 2), csv: resultCsv }[

@@ -211,18 +211,21 @@ export async function filesBelow(folder: string): Promise<{ path: string; bytes:
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** What `make` makes, read from `path` when it was made before. For what never changes. */
-export async function remembered<T>(path: string, make: () => Promise<T>): Promise<T> {
+/** What {@link remember} kept at `path`; undefined when there is nothing, or nothing whole. */
+export async function recall(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as T;
+    return JSON.parse(await readFile(path, "utf8"));
   } catch {
-    const made = await make();
-    await writing(path, async () => {
-      await mkdir(dirname(path), { recursive: true });
-      const aside = `${path}.${randomUUID().slice(0, 8)}`;
-      await writeFile(aside, JSON.stringify(made));
-      await rename(aside, path);
-    });
-    return made;
+    return undefined;
   }
+}
+
+/** Keeps what never changes as JSON. */
+export async function remember(path: string, value: unknown): Promise<void> {
+  await writing(path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    const aside = `${path}.${randomUUID().slice(0, 8)}`;
+    await writeFile(aside, JSON.stringify(value));
+    await rename(aside, path);
+  });
 }

@@ -3,7 +3,7 @@ import { externalFiles } from "../graph/external-files.ts";
 import { decodeModel } from "../graph/onnx.ts";
 import { readBytes } from "./files.ts";
 import { hubAddress } from "./hub-address.ts";
-import type { HubEntry, HubRepository } from "./hub.ts";
+import { folderOf, type HubEntry, type HubRepository } from "./hub.ts";
 
 /**
  * Fetches the model at `path`, or the only one in the folder at `path`, with the files that hold its data.
@@ -105,23 +105,22 @@ function shardOf(entry: HubEntry): Shard {
 async function found(repository: HubRepository, path: string): Promise<HubEntry> {
   const entry = await find(repository, path);
   if (entry) return entry;
-  const names = (await repository.list(folderOf(path))).map((each) => each.path);
-  throw new DownloadError(
-    `${at(repository, path)}: no such file. Its folder has: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}.`,
-  );
+  let folder = folderOf(path);
+  while (folder !== "" && (await find(repository, folder))?.type !== "folder") folder = folderOf(folder);
+  const names = (await repository.list(folder)).map((each) => nameOf(each.path));
+  const shown = `${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}`;
+  throw new DownloadError(`${at(repository, path)}: no such file. ${folder || "The repository"} has: ${shown}.`);
 }
 
+/** Looks in folders only that the folder above has, as the hub does not tell one that is absent from a wrong commit. */
 async function find(repository: HubRepository, path: string): Promise<HubEntry | undefined> {
-  if (path.startsWith("../")) return undefined;
-  return (await repository.list(folderOf(path))).find((each) => each.path === path);
+  const folder = folderOf(path);
+  if (folder !== "" && (await find(repository, folder))?.type !== "folder") return undefined;
+  return (await repository.list(folder)).find((each) => each.path === path);
 }
 
 function at(repository: HubRepository, path: string): string {
   return hubAddress({ ...repository.address, path });
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function nameOf(path: string): string {

@@ -1,6 +1,6 @@
 import { DownloadError, Interruption } from "../errors.ts";
 import { type DownloadOptions, reasonOf } from "./download.ts";
-import { type Checksum, fetchFile, remembered, type Settings } from "./files.ts";
+import { type Checksum, fetchFile, recall, remember, type Settings } from "./files.ts";
 import { hubAddress, type HubAddress, isCommit, isInside } from "./hub-address.ts";
 
 /** A file or folder of a repository. */
@@ -35,7 +35,7 @@ export async function openHubRepository(
   options: DownloadOptions,
 ): Promise<HubRepository> {
   const { kind, repository } = address;
-  const shown = hubAddress({ ...address, path: "" });
+  const shown = hubAddress(address);
   const hub = hubClient(shown, settings, options.signal);
   const commit = isCommit(address.revision)
     ? address.revision
@@ -56,24 +56,23 @@ export async function openHubRepository(
   return {
     address: { ...address, revision: commit, path: "" },
     folder,
-    list(path, recursive = false) {
-      const memory = `${root}/trees/${commit}/${path && `${path}/`}${recursive ? "all-" : ""}entries.json`;
-      return remembered(memory, () =>
-        hub.ask(async ({ listFiles }, common) => {
-          const repo = { type: kind === "models" ? ("model" as const) : ("dataset" as const), name: repository };
-          const entries: HubEntry[] = [];
-          const asked = { ...common, repo, path: encoded(path), revision: commit, recursive };
-          for await (const { type, path: name, size, oid = "", lfs } of listFiles(asked)) {
-            if (!isInside(name)) throw new DownloadError(`${shown}: ${name} leads out of the repository.`);
-            // What is no LFS file is in git itself, whose object ids are checksums.
-            const checksum: Checksum = lfs
-              ? { algorithm: "sha256", hex: lfs.oid }
-              : { algorithm: "git-sha1", hex: oid };
-            entries.push({ type: type === "file" ? "file" : "folder", path: name, bytes: lfs?.size ?? size, checksum });
-          }
-          return entries;
-        }),
-      );
+    async list(path, recursive = false) {
+      const own = `${path}/`;
+      const memory = (of: string, all: boolean) => `${root}/trees/${commit}/${of}${all ? "all-" : ""}entries.json`;
+      const kept = recursive ? undefined : await recall(memory(own, false));
+      if (kept) return kept as HubEntry[];
+      for (const above of foldersAbove(path)) {
+        const all = (await recall(memory(`${above}/`, true))) as HubEntry[] | undefined;
+        const inside = all?.filter((entry) => path === "" || entry.path.startsWith(own));
+        if (inside) return recursive ? inside : inside.filter((entry) => folderOf(entry.path) === path);
+      }
+      const entries = await hub.ask(async ({ listFiles }, common) => {
+        const repo = { type: kind === "models" ? ("model" as const) : ("dataset" as const), name: repository };
+        const asked = { ...common, repo, path: encoded(path), revision: commit, recursive };
+        return entriesOf(listFiles(asked), shown);
+      });
+      await remember(memory(own, recursive), entries);
+      return entries;
     },
     async fetch({ path, bytes, checksum }) {
       const target = `${folder}/${path}`;
@@ -82,6 +81,27 @@ export async function openHubRepository(
       return target;
     },
   };
+}
+
+async function entriesOf(listed: ReturnType<Hub["listFiles"]>, shown: string): Promise<HubEntry[]> {
+  const entries: HubEntry[] = [];
+  for await (const { type, path, size, oid = "", lfs } of listed) {
+    if (!isInside(path)) throw new DownloadError(`${shown}: ${path} leads out of the repository.`);
+    // What is no LFS file is in git itself, whose object ids are checksums.
+    const checksum: Checksum = lfs ? { algorithm: "sha256", hex: lfs.oid } : { algorithm: "git-sha1", hex: oid };
+    entries.push({ type: type === "file" ? "file" : "folder", path, bytes: lfs?.size ?? size, checksum });
+  }
+  return entries;
+}
+
+/** The folder of a file or folder; "" for the repository's own. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** A folder and all that it is in. */
+function foldersAbove(path: string): string[] {
+  return path === "" ? [""] : [path, ...foldersAbove(folderOf(path))];
 }
 
 function encoded(path: string): string {

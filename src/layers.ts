@@ -16,5 +16,5 @@ export interface LayersOptions extends Pick<LocalPathOptions, "signal" | "onDown
  */
 export async function layers(model: string, { output, ...options }: LayersOptions = {}): Promise<LayerListing> {
   const { path, name } = await localModel(model, options);
-  return listModelLayers({ ...readModel(path), file: name }, output);
+  return listModelLayers(readModel(path, name), output);
 }

@@ -39,11 +39,12 @@ export interface MeasureFileOptions extends MeasureOptions {
 export async function measure(model: string, data: string, options: MeasureFileOptions = {}): Promise<Measurement> {
   const { split, preprocess, samples, relativeError, onDownload, ...rest } = options;
   const modelPlace = await localModel(model, { signal: rest.signal, onDownload });
-  const subject = { ...readModel(modelPlace.path), file: modelPlace.name };
+  const subject = readModel(modelPlace.path, modelPlace.name);
   const dataPlace = await localData(data, { signal: rest.signal, onDownload, split });
   // Where no input is named x, the data's x still is what goes in.
   const arrays = { split, preprocess, labels: options.labels, input: onlyInput(options) };
-  const dataset = { ...(await openDataset(dataPlace.path, arrays)), source: dataPlace.name };
+  const opened = await openDataset(dataPlace.path, arrays);
+  const dataset = dataPlace.name === dataPlace.path ? opened : { ...opened, source: dataPlace.name };
   const chosen = await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n);
   const sampled = { data: dataset, ...chosen };
   if (relativeError !== undefined) return measureToAccuracy(subject, sampled, rest, relativeError, nodeRuntime);

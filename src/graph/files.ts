@@ -24,9 +24,10 @@ const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.o
  * Reads an ONNX model from a path, or one of the package's own (`example:digits-mlp`). External data is read when it is needed,
  * and only from inside the model's folder.
  *
+ * @param name what the result calls it
  * @throws ModelError when the file is absent, no model, or cut short
  */
-export function readModel(path: string): ModelFile {
+export function readModel(path: string, name = path): ModelFile {
   const location = path.startsWith("example:") ? examplePath(path) : path;
   let bytes: Buffer;
   try {
@@ -40,7 +41,7 @@ export function readModel(path: string): ModelFile {
   const external = (place: ExternalLocation) => readExternal(path, dirname(location), place);
   const decoded = decodeModel(bytes, { file: path, external });
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  return { graph: convertOpset(decoded), file: path, sha256, opset: decoded.opset };
+  return { graph: convertOpset(decoded), file: name, sha256, opset: decoded.opset };
 }
 
 function examplePath(name: string): string {

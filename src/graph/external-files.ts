@@ -1,8 +1,28 @@
-import type { Graph } from "./graph.ts";
+import { fromBinary } from "@bufbuild/protobuf";
+import type { GraphProto, TensorProto } from "./onnx_pb.ts";
+import { ModelProtoSchema } from "./onnx_pb.ts";
 
-/** The files beside the model that hold its data, each once: names as the model has them, which may lead anywhere. */
-export function externalFiles(graph: Graph): string[] {
-  const attributes = graph.nodes.flatMap((node) => Object.values(node.attributes));
-  const tensors = attributes.flatMap((attribute) => (attribute.kind === "tensor" ? attribute.value : []));
-  return [...new Set([...graph.constants.values(), ...tensors].flatMap(({ external }) => external?.file ?? []))];
+/**
+ * The files beside a model that hold its data, each once, by the names that the model has for them, which may lead anywhere.
+ * Bytes that are no model name none: who reads them says what they are.
+ */
+export function externalFiles(bytes: Uint8Array): string[] {
+  let graph: GraphProto | undefined;
+  try {
+    graph = fromBinary(ModelProtoSchema, bytes).graph;
+  } catch {
+    return [];
+  }
+  const locations = tensorsOf(graph).flatMap(({ externalData }) =>
+    externalData.filter(({ key }) => key === "location"),
+  );
+  return [...new Set(locations.map(({ value }) => value))];
+}
+
+/** Tensors of a graph, of its nodes' attributes and of the graphs in them. */
+function tensorsOf(graph: GraphProto | undefined): TensorProto[] {
+  if (!graph) return [];
+  const attributes = graph.node.flatMap((node) => node.attribute);
+  const inside = attributes.flatMap(({ t, g }) => [...(t ? [t] : []), ...tensorsOf(g)]);
+  return [...graph.initializer, ...inside];
 }

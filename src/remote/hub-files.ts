@@ -1,6 +1,5 @@
 import { DownloadError, UsageError } from "../errors.ts";
 import { externalFiles } from "../graph/external-files.ts";
-import { decodeModel } from "../graph/onnx.ts";
 import { readBytes } from "./files.ts";
 import { hubAddress } from "./hub-address.ts";
 import { folderOf, type HubEntry, type HubRepository } from "./hub.ts";
@@ -13,11 +12,7 @@ export async function fetchModel(repository: HubRepository, path: string): Promi
   const entry = await modelAt(repository, path);
   const local = await repository.fetch(entry);
   const inside = folderOf(entry.path);
-  const graph = decodeModel(readBytes(local), {
-    file: at(repository, entry.path),
-    external: () => new Uint8Array(),
-  });
-  for (const file of externalFiles(graph)) {
+  for (const file of externalFiles(readBytes(local))) {
     const data = await find(repository, joined(inside, file));
     // One that is not there is the reader's to refuse, which names the tensor's file.
     if (data?.type === "file") await repository.fetch(data);

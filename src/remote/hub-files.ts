@@ -2,7 +2,8 @@ import { DownloadError, UsageError } from "../errors.ts";
 import { externalFiles } from "../graph/external-files.ts";
 import { readBytes } from "./files.ts";
 import { hubAddress } from "./hub-address.ts";
-import { folderOf, type HubEntry, type HubRepository } from "./hub.ts";
+import { folderOf, type HubEntry } from "./hub-entry.ts";
+import type { HubRepository } from "./hub.ts";
 
 /**
  * Fetches the model at `path`, or the only one in the folder at `path`, with the files that hold its data.

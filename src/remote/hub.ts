@@ -1,15 +1,8 @@
 import { DownloadError, Interruption } from "../errors.ts";
 import { type DownloadOptions, reasonOf } from "./download.ts";
-import { type Checksum, fetchFile, recall, remember, type Settings } from "./files.ts";
-import { hubAddress, type HubAddress, isCommit, isInside } from "./hub-address.ts";
-
-/** A file or folder of a repository. */
-export interface HubEntry {
-  readonly type: "file" | "folder";
-  readonly path: string;
-  readonly bytes: number;
-  readonly checksum: Checksum;
-}
+import { fetchFile, recall, remember, type Settings } from "./files.ts";
+import { hubAddress, type HubAddress, isCommit } from "./hub-address.ts";
+import { checkedEntries, folderOf, type HubEntry } from "./hub-entry.ts";
 
 /** A repository at one commit; what was asked or fetched once is not asked or fetched again. */
 export interface HubRepository {
@@ -59,10 +52,10 @@ export async function openHubRepository(
     async list(path, recursive = false) {
       const own = `${path}/`;
       const memory = (of: string, all: boolean) => `${root}/trees/${commit}/${of}${all ? "all-" : ""}entries.json`;
-      const kept = recursive ? undefined : await recall(memory(own, false));
-      if (kept) return kept as HubEntry[];
+      const kept = recursive ? undefined : checkedEntries(await recall(memory(own, false)));
+      if (kept) return kept;
       for (const above of foldersAbove(path)) {
-        const all = (await recall(memory(`${above}/`, true))) as HubEntry[] | undefined;
+        const all = checkedEntries(await recall(memory(`${above}/`, true)));
         const inside = all?.filter((entry) => path === "" || entry.path.startsWith(own));
         if (inside) return recursive ? inside : inside.filter((entry) => folderOf(entry.path) === path);
       }
@@ -84,19 +77,14 @@ export async function openHubRepository(
 }
 
 async function entriesOf(listed: ReturnType<Hub["listFiles"]>, shown: string): Promise<HubEntry[]> {
-  const entries: HubEntry[] = [];
+  const entries: unknown[] = [];
   for await (const { type, path, size, oid = "", lfs } of listed) {
-    if (!isInside(path)) throw new DownloadError(`${shown}: ${path} leads out of the repository.`);
-    // What is no LFS file is in git itself, whose object ids are checksums.
-    const checksum: Checksum = lfs ? { algorithm: "sha256", hex: lfs.oid } : { algorithm: "git-sha1", hex: oid };
+    const checksum = lfs ? { algorithm: "sha256", hex: lfs.oid } : { algorithm: "git-sha1", hex: oid };
     entries.push({ type: type === "file" ? "file" : "folder", path, bytes: lfs?.size ?? size, checksum });
   }
-  return entries;
-}
-
-/** The folder of a file or folder; "" for the repository's own. */
-export function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  const checked = checkedEntries(entries);
+  if (checked) return checked;
+  throw new DownloadError(`${shown}: the hub's list of its files has entries that are none, or lead out of it.`);
 }
 
 /** A folder and all that it is in. */

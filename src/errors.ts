@@ -13,6 +13,16 @@ export class DataError extends FlatnessError {
   override name = "DataError";
 }
 
+/** Something cannot be fetched: no network, no such file there, no permission, or other bytes than were promised. */
+export class DownloadError extends FlatnessError {
+  override name = "DownloadError";
+}
+
+/** The user interrupted; the message says what was kept. */
+export class Interruption extends Error {
+  override name = "AbortError";
+}
+
 /** An option, a layer's or a measure's name that cannot be used. */
 export class UsageError extends FlatnessError {
   override name = "UsageError";

@@ -1,6 +1,6 @@
 export { measure, measureRuns, type MeasureFileOptions, type MeasureRunsOptions, type Run } from "./measure.ts";
 export { explainWeights, withWeights, type WeightedModel, type WeightListing } from "./weights.ts";
-export { layers } from "./layers.ts";
+export { layers, type LayersOptions } from "./layers.ts";
 export type { LayerListing, ListedLayer } from "./evaluation/list-layers.ts";
 export { measureModel, type Measurement, type Sampled, type Subject } from "./evaluation/measure-model.ts";
 export type { MeasureOptions } from "./evaluation/options.ts";
@@ -30,5 +30,14 @@ export { resultCsv, runsCsv } from "./report/csv.ts";
 export { resultHtml } from "./report/html.ts";
 export { runsHtml } from "./report/runs-html.ts";
 export { runsTable } from "./report/runs-table.ts";
-export { DataError, FlatnessError, ModelError, UnsupportedOperatorError, UsageError } from "./errors.ts";
+export { localData, localModel, type LocalPath, type LocalPathOptions } from "./remote/local-path.ts";
+export {
+  DataError,
+  DownloadError,
+  FlatnessError,
+  Interruption,
+  ModelError,
+  UnsupportedOperatorError,
+  UsageError,
+} from "./errors.ts";
 export { version } from "./version.ts";

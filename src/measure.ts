@@ -4,6 +4,7 @@ import { measureToAccuracy } from "./evaluation/accuracy.ts";
 import { measureModel, type Measurement, type Sampled } from "./evaluation/measure-model.ts";
 import type { MeasureOptions } from "./evaluation/options.ts";
 import { type ModelFile, readModel } from "./graph/files.ts";
+import { localData, localModel } from "./remote/local-path.ts";
 import { nodeRuntime } from "./runtime/node.ts";
 import { type WeightedModel, withWeights } from "./weights.ts";
 
@@ -20,6 +21,8 @@ export interface MeasureRunsOptions extends MeasureOptions {
   readonly relativeError?: number;
   /** The first N samples, or an .npy file of indices. Default: all. */
   readonly samples?: number | string;
+  /** `done` of `total` bytes of a file are there, where the model or the data has to be fetched. */
+  readonly onDownload?: (file: string, done: number, total: number) => void;
 }
 
 /** Options of {@link measure}. */
@@ -35,13 +38,14 @@ export interface MeasureFileOptions extends MeasureRunsOptions {
  *
  * Cost: one forward pass for the last layer; for the layers below about 1.3 forward passes a class when exact.
  *
- * @param model path of an .onnx file, or `example:digits-mlp`
- * @param data path of a data set (.npz, a folder of IDX files), or `example:digits`
+ * @param model path of an .onnx file, `hf://owner/model/file.onnx@revision`, or `example:digits-mlp`
+ * @param data path of a data set (.npz, a folder of IDX files), the name of a set that was fetched (`mnist`),
+ *   `hf://datasets/owner/name@revision`, or `example:digits`
  * @throws ModelError, DataError, UsageError with one sentence on what was expected, what came and what to do
  */
 export async function measure(model: string, data: string, options: MeasureFileOptions = {}): Promise<Measurement> {
   const { weights, ...rest } = options;
-  const subject = await subjectOf({ model, weights }, readModel);
+  const subject = await subjectOf({ model, weights }, readModel, rest);
   return measureOn(subject, await sampledFrom(data, rest), rest);
 }
 
@@ -65,36 +69,40 @@ export async function measureRuns(
   const { onRun, ...rest } = options;
   // Runs of one model follow each other.
   let latest: ModelFile | undefined;
-  const read = (path: string) => (latest = latest?.file === path ? latest : readModel(path));
-  for (const run of runs) await subjectOf(run, read);
+  const read = (path: string, name: string) => (latest = latest?.file === name ? latest : readModel(path, name));
+  for (const run of runs) await subjectOf(run, read, rest);
   const sampled = await sampledFrom(data, rest);
   const measurements: Measurement[] = [];
   for (const [index, run] of runs.entries()) {
     onRun?.(run, index);
-    measurements.push(await measureOn(await subjectOf(run, read), sampled, rest));
+    measurements.push(await measureOn(await subjectOf(run, read, rest), sampled, rest));
   }
   return measurements;
 }
 
 async function subjectOf(
   { model, weights }: Run,
-  read: (path: string) => ModelFile,
+  read: (path: string, name: string) => ModelFile,
+  { signal, onDownload }: MeasureRunsOptions,
 ): Promise<ModelFile | WeightedModel> {
-  const subject = read(model);
+  const { path, name } = await localModel(model, { signal, onDownload });
+  const subject = read(path, name);
   return weights === undefined ? subject : withWeights(subject, weights);
 }
 
 async function sampledFrom(data: string, options: MeasureRunsOptions): Promise<Sampled> {
-  const { split, preprocess, labels, samples } = options;
+  const { split, preprocess, labels, samples, signal, onDownload } = options;
+  const { path, name } = await localData(data, { signal, onDownload, split });
   // Where no input is named x, the data's x still is what goes in.
-  const dataset = await openDataset(data, { split, preprocess, labels, input: onlyInput(options) });
+  const opened = await openDataset(path, { split, preprocess, labels, input: onlyInput(options) });
+  const dataset = name === path ? opened : { ...opened, source: name };
   return { data: dataset, ...(await chosenSamples(samples === undefined ? undefined : String(samples), dataset.n)) };
 }
 
 async function measureOn(
   subject: ModelFile | WeightedModel,
   sampled: Sampled,
-  { split: _, preprocess: __, samples: ___, relativeError, ...options }: MeasureRunsOptions,
+  { split: _, preprocess: __, samples: ___, onDownload: ____, relativeError, ...options }: MeasureRunsOptions,
 ): Promise<Measurement> {
   const measured = await (relativeError === undefined
     ? measureModel(subject, sampled, options, nodeRuntime)

@@ -6,6 +6,7 @@ import { openCheckpoint } from "./checkpoints/open.ts";
 import type { Warning, Weights } from "./evaluation/result.ts";
 import { type ModelFile, readModel } from "./graph/files.ts";
 import type { Dims } from "./graph/tensor.ts";
+import { localModel, type LocalPathOptions } from "./remote/local-path.ts";
 
 /** A model with the weights of a file in place of its own. */
 export interface WeightedModel extends ModelFile {
@@ -53,8 +54,13 @@ export interface WeightListing {
  *
  * @throws ModelError or DataError where a file is absent or damaged; UsageError where the file has several sets of weights that fit
  */
-export async function explainWeights(model: string, path: string): Promise<WeightListing> {
-  const { graph, file, sha256, opset } = readModel(model);
+export async function explainWeights(
+  model: string,
+  path: string,
+  options: Pick<LocalPathOptions, "signal" | "onDownload"> = {},
+): Promise<WeightListing> {
+  const place = await localModel(model, options);
+  const { graph, file, sha256, opset } = readModel(place.path, place.name);
   const checkpoint = await openCheckpoint(path);
   const mapping = mapWeights(graph, checkpoint);
   const message = misfit(mapping, file, checkpoint);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
-import { FlatnessError } from "../errors.ts";
+import { FlatnessError, Interruption } from "../errors.ts";
 import { version } from "../version.ts";
+import { dataCommand } from "./data.ts";
 import { layersCommand } from "./layers.ts";
 import { measureCommand } from "./measure.ts";
 
@@ -13,9 +14,14 @@ function program(): Command {
     .description("How flat is a trained network? Relative flatness of every layer of an ONNX model, with error bars.")
     .version(version)
     .addHelpText("after", "\nStart with:\n  $ flatness measure example:digits-mlp --data example:digits");
-  for (const sub of [measureCommand(), layersCommand()]) command.addCommand(sub);
-  for (const each of [command, ...command.commands]) each.exitOverride().showSuggestionAfterError();
+  for (const sub of [measureCommand(), layersCommand(), dataCommand()]) command.addCommand(sub);
+  for (const each of withCommands(command)) each.exitOverride().showSuggestionAfterError();
   return command;
+}
+
+/** A command, its commands and theirs. */
+function withCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withCommands)];
 }
 
 /** Runs the command line. Errors that the user can mend are a sentence and exit code 2; others are ours, with a stack and 1. */
@@ -31,7 +37,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USER_ERROR;
     if ((error as Error).name === "AbortError") {
-      process.stderr.write("interrupted; nothing was written\n");
+      const left = error instanceof Interruption ? error.message : "nothing was written";
+      process.stderr.write(`interrupted; ${left}\n`);
       return INTERRUPTED;
     }
     if (error instanceof FlatnessError) {

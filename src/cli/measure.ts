@@ -17,10 +17,10 @@ import { runsTable } from "../report/runs-table.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
 import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
-import { type Progress, progress } from "./progress.ts";
+import { downloadProgress, type Progress, progress } from "./progress.ts";
 import { explained } from "./weights.ts";
 
-interface Flags extends Omit<MeasureRunsOptions, "inputs" | "perSample" | "onProgress" | "signal"> {
+interface Flags extends Omit<MeasureRunsOptions, "inputs" | "perSample" | "onProgress" | "onDownload" | "signal"> {
   readonly data?: string;
   readonly weights?: readonly string[];
   readonly explainWeights?: true;
@@ -39,16 +39,18 @@ Examples:
   $ flatness measure model.onnx --data fashion-mnist/ --split train \\
       --preprocess scale=255,pad=2,channels=3 --format json --out result.json --report report.html
   $ flatness measure model.onnx --weights 'epoch-*.pt' --data batch.npz --layers last
+  $ flatness measure hf://owner/model/onnx/model.onnx@v1.0 --data hf://datasets/owner/name --layers last
 
 Small is flat. Relative flatness has the unit of the loss; ± is one standard error.`;
 
 export function measureCommand(): Command {
   return new Command("measure")
     .description("measure how flat each layer of a model is on data")
-    .argument("<model>", "an .onnx file, or example:digits-mlp")
+    .argument("<model>", "an .onnx file, hf://owner/model/file.onnx, or example:digits-mlp")
     .option(
       "--data <source>",
-      `${formats.map(({ description }) => description).join(", ")}, or example:digits; required`,
+      `${formats.map(({ description }) => description).join(", ")}, a set that flatness data fetch knows, ` +
+        "hf://datasets/owner/name, or example:digits; required",
     )
     .option(
       "--weights <files...>",
@@ -145,8 +147,9 @@ async function runOne({ model, weights }: Run, task: Task): Promise<void> {
   const { data, format, out, report, perSample } = task;
   const bars = progressBars();
   const kept = report !== undefined || perSample !== undefined;
-  const measurement = await measure(model, data, { ...optionsOf(task, bars), perSample: kept, weights });
-  bars.finish();
+  const measurement = await measure(model, data, { ...optionsOf(task, bars), perSample: kept, weights }).finally(
+    bars.finish,
+  );
   const { result } = measurement;
   if (perSample !== undefined) writeFileWhole(perSample, perSampleFile([["", measurement]]));
   if (report !== undefined) writeFileWhole(report, await resultHtml(result, measurement.perSample));
@@ -160,8 +163,7 @@ async function runSeveral(runs: readonly Run[], task: Task): Promise<void> {
     ...optionsOf(task, bars),
     perSample: perSample !== undefined,
     onRun: ({ model, weights }, index) => bars.next(`${weights ?? model} (${index + 1} of ${runs.length})`),
-  });
-  bars.finish();
+  }).finally(bars.finish);
   const result: Runs = { schema: 1, runs: measurements.map((each) => each.result) };
   if (perSample !== undefined) {
     const { names } = runNames(result);
@@ -177,7 +179,7 @@ function optionsOf(
 ): MeasureRunsOptions {
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
-  return { ...options, inputs: input, signal: interrupt.signal, onProgress: bars.update };
+  return { ...options, inputs: input, signal: interrupt.signal, onProgress: bars.update, onDownload: bars.download };
 }
 
 function json(value: unknown): string {
@@ -189,13 +191,18 @@ function print(text: string, out: string | undefined): void {
   else process.stdout.write(`${text.trimEnd()}\n`);
 }
 
-/** A line of progress a run. */
+/** A line of progress a run, after those of what has to be fetched. */
 function progressBars() {
+  const downloads = downloadProgress(process.stderr);
   let label = "";
   let bar: Progress | undefined;
-  const finish = () => bar?.finish();
+  const finish = () => {
+    downloads.finish();
+    bar?.finish();
+  };
   return {
     update(done: number, total: number) {
+      downloads.finish();
       bar ??= progress(process.stderr, { total, label: `measuring${label}`, unit: "samples" });
       bar.update(done);
     },
@@ -204,6 +211,7 @@ function progressBars() {
       bar = undefined;
       label = ` ${name}`;
     },
+    download: downloads.update,
     finish,
   };
 }

@@ -27,24 +27,25 @@ const BAR = 24;
  * total, rate and time left. Elsewhere (a log, a pipe) plain lines, few of them, and none for work of under a second.
  *
  * @param unit what is counted, in the plural: `samples`
+ * @param from what was done before the work began, which the rate does not count
  */
 export function progress(
   stream: ProgressStream,
-  { total, label, unit }: { total: number; label: string; unit: string },
+  { total, label, unit, from = 0 }: { total: number; label: string; unit: string; from?: number },
 ): Progress {
   const start = performance.now();
   const terminal = stream.isTTY === true;
   let latest = 0;
   let shownAt = terminal ? -Infinity : start;
-  let shownDone = 0;
+  let shownDone = from;
   let shown = false;
 
   const status = (elapsed: number) => {
     const seconds = elapsed / 1000;
     const parts = [`${latest}/${total} ${unit}`];
-    if (latest > 0 && seconds > 0) {
-      parts.push(`${rate(latest / seconds)} ${unit}/s`);
-      if (latest < total) parts.push(`${duration((seconds * (total - latest)) / latest)} left`);
+    if (latest > from && seconds > 0) {
+      parts.push(`${rate((latest - from) / seconds)} ${unit}/s`);
+      if (latest < total) parts.push(`${duration((seconds * (total - latest)) / (latest - from))} left`);
     }
     return parts.join(", ");
   };
@@ -83,6 +84,35 @@ export function progress(
       shown = false;
     },
   };
+}
+
+export interface DownloadProgress {
+  /** `done` of `total` bytes of a file are there. */
+  update(file: string, done: number, total: number): void;
+  finish(): void;
+}
+
+/** Shows downloads one after the other, each as {@link progress} does. */
+export function downloadProgress(stream: ProgressStream): DownloadProgress {
+  let shown: { readonly file: string; readonly bar: Progress } | undefined;
+  return {
+    update(file, done, total) {
+      if (shown?.file !== file) {
+        shown?.bar.finish();
+        const work = { total: megabytes(total), from: megabytes(done), label: `fetching ${file}`, unit: "MB" };
+        shown = { file, bar: progress(stream, work) };
+      }
+      shown.bar.update(megabytes(done));
+    },
+    finish() {
+      shown?.bar.finish();
+      shown = undefined;
+    },
+  };
+}
+
+function megabytes(bytes: number): number {
+  return Number((bytes / 1e6).toFixed(1));
 }
 
 /** A rate in three digits, without an exponent. */

@@ -1,11 +1,14 @@
 import { gunzipSync } from "fflate";
 import { DataError } from "../errors.ts";
 import type { NamedArray } from "./dataset.ts";
+import { crc32 } from "./zip.ts";
 
 const samples = 1797;
 const pixels = 64;
 const brightest = 16;
 const trainSamples = 1437;
+/** Every pixel of two digits and a comma, a class and the line's end. */
+const longestText = samples * (3 * pixels + 2);
 
 export const digitsClasses: readonly string[] = Array.from("0123456789");
 
@@ -50,9 +53,19 @@ export function parseDigits(bytes: Uint8Array, file: string, split?: string): Na
 }
 
 function unpacked(bytes: Uint8Array, file: string): string {
+  const damaged = (what: string) => new DataError(`${file}: damaged gzip: ${what}.`);
+  // The last eight bytes are a checksum and the length. fflate passes over the one and allocates what the other says.
+  const end = bytes.length - 8;
+  if (end < 0) throw damaged(`truncated: expected a checksum and a length, have ${bytes.length} bytes`);
+  const trailer = new DataView(bytes.buffer, bytes.byteOffset + end);
+  const [checksum, length] = [trailer.getUint32(0, true), trailer.getUint32(4, true)];
+  if (length > longestText) throw damaged(`byte ${end + 4}: expected at most ${longestText} bytes, it says ${length}`);
+  let text: Uint8Array;
   try {
-    return new TextDecoder().decode(gunzipSync(bytes));
+    text = gunzipSync(bytes);
   } catch (error) {
-    throw new DataError(`${file}: damaged gzip: ${(error as Error).message}.`);
+    throw damaged((error as Error).message);
   }
+  if (crc32(text) !== checksum) throw damaged(`byte ${end}: its checksum does not fit its content`);
+  return new TextDecoder().decode(text);
 }

@@ -105,9 +105,14 @@ const fashionClasses = [
   "Ankle boot",
 ];
 
-/** The class names that a path gives away: Fashion-MNIST's or the digits of MNIST; the files themselves have none. */
+/**
+ * The class names that a path's last two folders give away (`FashionMNIST/raw`): Fashion-MNIST's or the digits of MNIST; the
+ * files themselves have none.
+ */
 export function idxClasses(path: string): readonly string[] | undefined {
-  if (/fashion/i.test(path)) return fashionClasses;
-  if (/(^|[^a-z])mnist/i.test(path)) return Array.from("0123456789");
+  const folders = path.split(/[\\/]/).filter((part) => part !== "");
+  const end = folders.slice(-2).join("/");
+  if (/fashion/i.test(end)) return fashionClasses;
+  if (/(^|[^a-z])mnist/i.test(end)) return Array.from("0123456789");
   return undefined;
 }

@@ -28,9 +28,10 @@ const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.o
  * Reads an ONNX model from a path, or one of the package's own (`example:digits-mlp`). External data is read when it is needed,
  * and only from inside the model's folder. Half precision is widened to float32.
  *
+ * @param name what the result calls it
  * @throws ModelError when the file is absent, no model, cut short, or a model that was exported while it trained
  */
-export function readModel(path: string): ModelFile {
+export function readModel(path: string, name = path): ModelFile {
   const location = path.startsWith("example:") ? examplePath(path) : path;
   let bytes: Buffer;
   try {
@@ -41,7 +42,7 @@ export function readModel(path: string): ModelFile {
       code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder; expected an .onnx file" : String(code);
     throw new ModelError(`${path}: ${why}`, { cause });
   }
-  const data = new DataFiles(path, location);
+  const data = new DataFiles(name, location);
   const decoded = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
   const { graph: widened, computes } = widen(decoded);
   const graph = convertOpset(widened);
@@ -49,7 +50,7 @@ export function readModel(path: string): ModelFile {
   let sha256: string | undefined;
   return {
     graph,
-    file: path,
+    file: name,
     opset: decoded.opset,
     ...(computes && { precision: computes }),
     // Data of gigabytes takes its time, and may be absent where only the graph is looked at.

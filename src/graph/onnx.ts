@@ -8,7 +8,7 @@ import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
 import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
 import { modelBytes } from "./protobuf-assembly.ts";
-import { checkFraming } from "./protobuf-framing.ts";
+import { checkFraming, damagedField } from "./protobuf-framing.ts";
 import type { ExternalLocation } from "./tensor.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -34,7 +34,10 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
   try {
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (cause) {
-    throw new ModelError(`${file}: not an ONNX model: ${(cause as Error).message}`, { cause });
+    const place = damagedField(ModelProtoSchema, bytes);
+    throw new ModelError(`${file}: not an ONNX model: the field at byte ${place}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const graph = model.graph;
   if (!graph || (graph.node.length === 0 && graph.output.length === 0)) {

@@ -1,3 +1,4 @@
+import { type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { ModelError } from "../errors.ts";
 
 /**
@@ -21,6 +22,38 @@ export function checkFraming(bytes: Uint8Array, file: string): void {
         `${file}: truncated or not an ONNX model: the field at byte ${start} needs ${offset} bytes, have ${bytes.length}`,
       );
     }
+  }
+}
+
+/**
+ * The byte at which the innermost field begins that keeps a message from being decoded: each field is decoded on its own,
+ * and within the first that cannot be, its fields; the message's own first byte when each can be. Costs as much as decoding once for every level; for errors only.
+ *
+ * @param start where in the file `bytes` begin
+ */
+export function damagedField(schema: DescMessage, bytes: Uint8Array, start = 0): number {
+  let offset = 0;
+  while (offset < bytes.length) {
+    const tag = varint(bytes, offset);
+    const end = tag && fieldEnd(bytes, tag.end, tag.value % 8);
+    if (!tag || end === undefined || end > bytes.length) break;
+    if (!decodes(schema, bytes.subarray(offset, end))) {
+      const { message } = schema.fields.find(({ number }) => number === Math.floor(tag.value / 8)) ?? {};
+      const content = varint(bytes, tag.end);
+      if (!message || tag.value % 8 !== 2 || !content) break;
+      return damagedField(message, bytes.subarray(content.end, end), start + content.end);
+    }
+    offset = end;
+  }
+  return start + (offset < bytes.length ? offset : 0);
+}
+
+function decodes(schema: DescMessage, bytes: Uint8Array): boolean {
+  try {
+    fromBinary(schema, bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { progress } from "../../src/cli/progress.ts";
+import { downloadProgress, progress } from "../../src/cli/progress.ts";
 
 class Recorder {
   readonly written: string[] = [];
@@ -63,6 +63,35 @@ describe("away from a terminal", () => {
       "measuring: 1 %, 10/1000 samples, 1 samples/s, 16 min 30 s left, fc1\n",
       "measuring: 1 %, 12/1000 samples, 1 samples/s, 16 min 28 s left\n",
     ]);
+  });
+});
+
+describe("downloads", () => {
+  test("are shown a file at a time, in megabytes; what was there before is not in the rate", () => {
+    const stream = new Recorder(false);
+    const shown = downloadProgress(stream);
+    shown.update("a.bin", 60_000_000, 100_000_000);
+    vi.advanceTimersByTime(2000);
+    shown.update("a.bin", 80_000_000, 100_000_000);
+    vi.advanceTimersByTime(2000);
+    shown.update("a.bin", 100_000_000, 100_000_000);
+    shown.update("b.bin", 1_000_000, 40_000_000);
+    vi.advanceTimersByTime(1500);
+    shown.update("b.bin", 16_049_999, 40_000_000);
+    shown.finish();
+    expect(stream.written).toEqual([
+      "fetching a.bin: 80 %, 80/100 MB, 10 MB/s, 2.0 s left\n",
+      "fetching a.bin: 100 %, 100/100 MB, 10 MB/s\n",
+      "fetching b.bin: 40 %, 16/40 MB, 10 MB/s, 2.4 s left\n",
+    ]);
+  });
+
+  test("leave the terminal's line empty", () => {
+    const stream = new Recorder(true);
+    const shown = downloadProgress(stream);
+    shown.update("a.bin", 0, 2_500_000);
+    shown.finish();
+    expect(stream.written).toEqual(["\rfetching a.bin ░░░░░░░░░░░░░░░░░░░░░░░░   0 %  0/2.5 MB\u001b[K", "\r\u001b[K"]);
   });
 });
 

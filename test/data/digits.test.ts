@@ -85,6 +85,19 @@ describe("example:digits", () => {
     expect(parse(csv.replace(/,0\n/, ",11\n"))).toThrow(
       new DataError("digits.csv.gz: line 1: damaged: expected a class of 0 to 9, came 11."),
     );
+    const packed = new Uint8Array(gzipSync(csv));
+    const at = (place: number, byte: number) => () => parseDigits(packed.with(place, byte), "digits.csv.gz");
+    expect(at(packed.length - 1, 0x7f)).toThrow(
+      new DataError(
+        `digits.csv.gz: damaged gzip: byte ${packed.length - 4}: expected at most 348618 bytes, it says ${0x7f000000 + csv.length}.`,
+      ),
+    );
+    expect(at(packed.length - 8, packed.at(-8)! ^ 1)).toThrow(
+      new DataError(`digits.csv.gz: damaged gzip: byte ${packed.length - 8}: its checksum does not fit its content.`),
+    );
+    expect(() => parseDigits(new Uint8Array(5), "digits.csv.gz")).toThrow(
+      new DataError("digits.csv.gz: damaged gzip: truncated: expected a checksum and a length, have 5 bytes."),
+    );
     expect(() => parseDigits(new Uint8Array(30), "digits.csv.gz")).toThrow(
       new DataError("digits.csv.gz: damaged gzip: invalid gzip data."),
     );

@@ -159,6 +159,7 @@ describe("a directory", () => {
     expect(idxClasses("/data/FashionMNIST/raw")?.[9]).toBe("Ankle boot");
     expect(idxClasses("/data/MNIST/raw")?.[9]).toBe("9");
     expect(idxClasses("/data/kmnist")).toBeUndefined();
+    expect(idxClasses("/home/fashionista/.cache/flatness/data/mnist/")?.[9]).toBe("9");
   });
 
   it("images get a channel axis", async () => {

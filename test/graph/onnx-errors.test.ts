@@ -30,7 +30,13 @@ describe("refuses", () => {
       "m.onnx: not an ONNX model: expected a graph with nodes",
     ],
     ["a graph without nodes", modelProto([]), "m.onnx: not an ONNX model: expected a graph with nodes, found none"],
-    ["damage within", message([7, text("not a graph")]), "m.onnx: not an ONNX model: "],
+    ["damage within", message([7, text("not a graph")]), "m.onnx: not an ONNX model: the field at byte 2: illegal tag"],
+    [
+      "a node whose operator is longer than the node",
+      // ir_version takes bytes 0 and 1, the graph's tag and length 2 and 3, the node's 4 and 5, its input 6 to 8.
+      message([1, 8], [7, message([1, Uint8Array.of(0x0a, 1, 0x78, 0x22, 9, 0x41)])]),
+      "m.onnx: not an ONNX model: the field at byte 9: premature EOF",
+    ],
     [
       "no operator set",
       message([1, 8], [7, message([1, relu], x, y)]),

@@ -9,9 +9,10 @@ const webAssembly = "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm";
 /** A block of 8 × 8 pixels takes a bit or more, and with sampling factors 4 × 1 and 1 × 4 a block covers 16 × 8. */
 const pixelsInByte = 8 * 16 * 8;
 
-/** What libjpeg says of bytes that it passed over between segments, which change no pixel. */
-const harmless = /extraneous bytes before marker/;
+/** What libjpeg says of oddities that change no pixel. It says only the first thing that it notices of an image. */
+const harmless = /extraneous bytes before marker|unknown JFIF revision|Invalid SOS parameters/;
 
+let compiling: Promise<WebAssembly.Module | undefined> | undefined;
 let starting: Promise<MozJPEGModule> | undefined;
 let messages: string[] = [];
 
@@ -48,10 +49,9 @@ function decode(module: MozJPEGModule, bytes: Uint8Array, label: string): Uint8C
   try {
     rgba = module.decode(bytes as Uint8Array<ArrayBuffer>, false)?.data;
   } catch (error) {
-    // libjpeg exits at what it cannot read, and can be called again; a trap leaves the module in an unknown state.
-    if (error instanceof WebAssembly.RuntimeError) starting = undefined;
-    messages.push((error as Error).message);
-    throw new DataError(`${label}: damaged JPEG: ${messages[0]}.`);
+    // libjpeg exits at what it cannot read, and its stack is not unwound: another image needs another instance.
+    starting = undefined;
+    throw new DataError(`${label}: damaged JPEG: ${messages.at(-1) ?? (error as Error).message}.`);
   }
   const complaint = messages.find((message) => !harmless.test(message));
   if (rgba && complaint === undefined) return rgba;
@@ -59,11 +59,17 @@ function decode(module: MozJPEGModule, bytes: Uint8Array, label: string): Uint8C
 }
 
 async function start(wasm: Files["wasm"]): Promise<MozJPEGModule> {
-  const wasmBinary = await wasm(webAssembly);
+  compiling ??= wasm(webAssembly).then((binary) => binary && WebAssembly.compile(binary));
+  const compiled = await compiling;
+  const instantiateWasm = (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+    const instance = new WebAssembly.Instance(compiled!, imports);
+    done(instance);
+    return instance.exports;
+  };
   const options = {
     noInitialRun: true,
     printErr: (message: string) => messages.push(message),
-    ...(wasmBinary && { wasmBinary }),
+    ...(compiled && { instantiateWasm }),
   };
   return decoder(options);
 }

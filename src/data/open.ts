@@ -8,10 +8,11 @@ import { chosenSplit, type Format } from "./format.ts";
 import { idxFormat } from "./idx-format.ts";
 import { imageFolderFormat } from "./image-folder-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
+import { parquetFormat } from "./parquet-format.ts";
 import { readPreprocess } from "./preprocess-file.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat, imageFolderFormat];
+export const formats: readonly Format[] = [numpyFormat, idxFormat, parquetFormat, imageFolderFormat];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.

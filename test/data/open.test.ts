@@ -160,7 +160,8 @@ describe("errors", () => {
   const choose = "Name the one that is meant: --input NAME=ARRAY for an input, --labels ARRAY for the labels.";
   const supported =
     "expected an .npz file with the arrays x and y, an .npy file of inputs, a directory of MNIST's IDX files " +
-    "(train-images-idx3-ubyte.gz …), a directory with a directory of PNG or JPEG images for each class, or example:digits.";
+    "(train-images-idx3-ubyte.gz …), a .parquet file or a directory of them (train-00000-of-00002.parquet …), " +
+    "a directory with a directory of PNG or JPEG images for each class, or example:digits.";
   const cases: [source: string, options: ArrayOptions, error: Error][] = [
     ["data.csv", {}, new DataError(`data.csv: not a data set: ${supported}`)],
     ["photos", {}, new DataError(`photos: no data set in this directory: ${supported}`)],

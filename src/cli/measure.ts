@@ -36,7 +36,7 @@ export function measureCommand(): Command {
     .argument("<model>", "an .onnx file, or example:digits-mlp")
     .requiredOption(
       "--data <source>",
-      "an .npz file with arrays x and y, a folder of IDX files (MNIST), a folder of images with a folder for each class, or example:digits",
+      "an .npz file with arrays x and y, a folder of IDX files (MNIST), a folder of images with a folder for each class, a .parquet file or a folder of them, or example:digits",
     )
     .addOption(
       new Option("--layers <names>", "all, last, or names with commas between")

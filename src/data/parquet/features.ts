@@ -1,18 +1,26 @@
-import { z } from "zod";
-
-/** What the `datasets` library of Hugging Face notes in a Parquet file of a column that holds classes. */
-const classLabel = z.object({ _type: z.literal("ClassLabel"), names: z.array(z.string()) });
-const note = z.object({ info: z.object({ features: z.record(z.string(), z.unknown()) }) });
-
-/** Names of the classes by column, from the note `huggingface` of a file; none when there is none, or it is no such note. */
+/**
+ * Names of classes by column, from the note `huggingface` that the `datasets` library leaves in a Parquet file: JSON with
+ * `info.features`, where a column of classes is `{"_type": "ClassLabel", "names": […]}`. None where there is no such note.
+ */
 export function classNames(notes: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, readonly string[]>();
-  const parsed = note.safeParse(parseJson(notes.get("huggingface") ?? ""));
-  for (const [column, feature] of Object.entries(parsed.data?.info.features ?? {})) {
-    const label = classLabel.safeParse(feature);
-    if (label.success) names.set(column, label.data.names);
+  const features = property(property(parseJson(notes.get("huggingface") ?? ""), "info"), "features");
+  if (!isObject(features)) return names;
+  for (const column of Object.keys(features)) {
+    const feature = property(features, column);
+    const listed = property(feature, "names");
+    const classes = property(feature, "_type") === "ClassLabel" && Array.isArray(listed) ? listed : [];
+    if (classes.length > 0 && classes.every((name) => typeof name === "string")) names.set(column, classes);
   }
   return names;
+}
+
+function property(value: unknown, name: string): unknown {
+  return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
 function parseJson(text: string): unknown {

@@ -2,6 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import { gzipSync } from "fflate";
 import { decompress } from "../../../src/data/parquet/codecs.ts";
 import { listShape } from "../../../src/data/parquet/columns.ts";
+import { classNames } from "../../../src/data/parquet/features.ts";
 import { bitWidth, decodeRuns } from "../../../src/data/parquet/runs.ts";
 import { structEnd } from "../../../src/data/parquet/thrift.ts";
 
@@ -130,4 +131,20 @@ test("shapes of lists by the levels at which their values repeat", () => {
   expect(shape(1, 0, 1, 1, 0, 1)).toEqual({ row: 1 });
   expect(shape(2, 0, 2, 1)).toEqual({ row: 0 });
   expect(shape(2, 0, 2, 1, 1, 2, 2)).toEqual({ row: 0 });
+});
+
+test("names of classes from Hugging Face's note, and none from anything else", () => {
+  const names = (note: unknown) =>
+    Object.fromEntries(classNames(new Map([["huggingface", typeof note === "string" ? note : JSON.stringify(note)]])));
+  const features = {
+    image: { _type: "Image" },
+    label: { names: ["cat", "dog"], _type: "ClassLabel" },
+    tags: [{ dtype: "string", _type: "Value" }],
+    odd: { names: ["cat", 3], _type: "ClassLabel" },
+    size: { names: ["w", "h"], _type: "Value" },
+  };
+  expect(names({ info: { features } })).toEqual({ label: ["cat", "dog"] });
+  for (const note of ["", "{", "null", "3", { info: 3 }, { info: { features: null } }, []])
+    expect(names(note)).toEqual({});
+  expect(classNames(new Map()).size).toBe(0);
 });

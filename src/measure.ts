@@ -12,7 +12,7 @@ import { type WeightedModel, withWeights } from "./weights.ts";
 export interface MeasureRunsOptions extends MeasureOptions {
   /** `train` or `test`, where the source has parts. */
   readonly split?: string;
-  /** Steps applied to the input, such as `scale=255,pad=2,channels=3`. */
+  /** Steps applied to the input, such as `scale=255,pad=2,channels=3`, or a .json or .yaml file of them. */
   readonly preprocess?: string;
   /**
    * Relative standard error to reach, such as 0.02: as few samples (drawn at random) and probes as reach it are taken. Without
@@ -39,7 +39,7 @@ export interface MeasureFileOptions extends MeasureRunsOptions {
  * Cost: one forward pass for the last layer; for the layers below about 1.3 forward passes a class when exact.
  *
  * @param model path of an .onnx file, `hf://owner/model/file.onnx@revision`, or `example:digits-mlp`
- * @param data path of a data set (.npz, a folder of IDX files), the name of a set that was fetched (`mnist`),
+ * @param data path of a data set (.npz, IDX files, folders of images, Parquet), the name of a set that was fetched (`mnist`),
  *   `hf://datasets/owner/name@revision`, or `example:digits`
  * @throws ModelError, DataError, UsageError with one sentence on what was expected, what came and what to do
  */

@@ -2,7 +2,6 @@ import { Command, Option } from "commander";
 import { chosenWeights } from "../checkpoints/patterns.ts";
 import { npzBytes } from "../data/npz.ts";
 import { formats } from "../data/open.ts";
-import { stepForms } from "../data/preprocess.ts";
 import { ModelError, UsageError } from "../errors.ts";
 import type { Measurement } from "../evaluation/measure-model.ts";
 import type { Runs } from "../evaluation/result.ts";
@@ -104,9 +103,10 @@ export function measureCommand(): Command {
     .option("--split <name>", "train or test, where the data has parts")
     .option(
       "--preprocess <steps>",
-      `steps in this order, such as scale=255,pad=2,channels=3; there are ${stepForms.join(", ")}`,
+      "such as resize=256,crop=224,scale=255, or a .json or .yaml file; flatness help preprocess lists the steps",
     )
     .option("--input <NAME=ARRAY>", "array that feeds a model input; may be repeated", assignment)
+    .option("--labels <array>", "array of the labels (default: y)")
     .option("--output <name>", "the model output that is the raw scores (default: the first)")
     .addOption(formatOption())
     .option("--out <file>", "write the result there instead of printing it")

@@ -129,7 +129,7 @@ function nextCrc(crc: number, byte: number): number {
   return (crc >>> 8) ^ crcTables[0]![(crc ^ byte) & 255]!;
 }
 
-/** The checksum of zip and gzip, ISO 3309's CRC-32. */
+/** The checksum of zip, gzip and PNG files, ISO 3309's CRC-32. */
 export function crc32(bytes: Uint8Array): number {
   const [t0, t1, t2, t3] = crcTables as [Int32Array, Int32Array, Int32Array, Int32Array];
   const fours = bytes.length - (bytes.length % 4);

@@ -191,9 +191,9 @@ describe("damage", () => {
     const key = `T${String.fromCharCode(0, 0, 16, 0)}${"k".repeat(2 ** 20)}q\u0001`;
     const map = read(`}${key}0${"h\u0001Ns".repeat(uses)}.`) as Map<string, null>;
     expect([...map]).toEqual([["k".repeat(2 ** 20), null]]);
-    // Decoding the key at each use takes minutes.
-    expect(performance.now() - started).toBeLessThan(5000);
-  });
+    // Half a second on a machine at rest; decoding the key at each use takes minutes.
+    expect(performance.now() - started).toBeLessThan(30_000);
+  }, 60_000);
 
   test.each(["nested", "bytes", "ordered"])("thousands of damaged copies: %s", async (name) => {
     for (const protocol of ["0", "2", "4"]) {

@@ -4,13 +4,14 @@ import { type Files, readAll } from "./byte-file.ts";
 import { cifarFormat } from "./cifar-format.ts";
 import type { Dataset } from "./dataset.ts";
 import { digitsClasses, digitsSplits, parseDigits } from "./digits.ts";
+import { csvFormat } from "./csv-format.ts";
 import { disk } from "./files.ts";
 import { chosenSplit, type Format } from "./format.ts";
 import { idxFormat } from "./idx-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat];
+export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, csvFormat];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.

@@ -1,14 +1,14 @@
 import { DataError, UsageError } from "../errors.ts";
 import { count, type TypedArray } from "../graph/tensor.ts";
 import type { Batch, Dataset, Field, NamedArray } from "./dataset.ts";
-import { compilePreprocess, type Preprocess } from "./preprocess.ts";
+import { compilePreprocess, type Preprocess, type PreprocessOption, writtenSteps } from "./preprocess.ts";
 
 /** What the user said of a data set's arrays. */
 export interface ArrayOptions {
   /** `train` or `test`, or whatever the source has. */
   readonly split?: string;
   /** The language of `preprocess.ts`; without it arrays keep their own type. */
-  readonly preprocess?: string;
+  readonly preprocess?: PreprocessOption;
   /** The array that is the input: it gives the number of samples, and is preprocessed. Default x. */
   readonly input?: string;
   /** The array of labels. Default y. */
@@ -40,7 +40,8 @@ export function arrayDataset(origin: Origin, arrays: readonly NamedArray[], opti
     }
   }
   const stored = arrays.filter((array) => array.dims[0] === n).map((array) => column(origin.source, array));
-  const preprocess = options.preprocess?.trim() ? compilePreprocess(options.preprocess, fieldOf(input)) : undefined;
+  const steps = writtenSteps(options.preprocess);
+  const preprocess = steps.length > 0 ? compilePreprocess(steps, fieldOf(input)) : undefined;
   const columns = new Map(stored.map((each) => [each.field.name, each]));
   if (preprocess) columns.set(input.name, converted(origin.source, input, preprocess));
   return {

@@ -7,6 +7,8 @@ export interface ByteFile {
   /** Bytes. */
   readonly size: number;
   stream(): AsyncIterable<Uint8Array>;
+  /** The bytes from `start` up to, not including, `end`; fewer when the file is shorter. */
+  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
 }
 
 /** Where files come from: the disk (`files.ts`), or whatever a page has instead. */
@@ -18,7 +20,18 @@ export interface Files {
   /** A file of the package's `examples/`. */
   example(name: string): Promise<ByteFile>;
   /** SHA-256, hexadecimal, of the files' bytes one after the other (`cat a b | sha256sum`). */
-  sha256(files: readonly ByteFile[]): Promise<string>;
+  sha256(files: readonly Pick<ByteFile, "stream">[]): Promise<string>;
+  /** The WebAssembly of a package that this one depends on; undefined in a page, where the package fetches it itself. */
+  wasm(module: string): Promise<ArrayBuffer | undefined>;
+}
+
+/** Some bytes of a file, in one read. Throws DataError when the file does not have them. */
+export async function readPart(file: ByteFile, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
+  if (bytes.length === end - start) return bytes;
+  throw new DataError(
+    `${file.name}: truncated: expected ${end - start} bytes after byte ${start}, have ${bytes.length}.`,
+  );
 }
 
 /** The whole file in memory. */

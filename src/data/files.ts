@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DataError } from "../errors.ts";
@@ -18,7 +19,7 @@ export const disk: Files = {
   async open(path, directory) {
     const name = directory === undefined ? path : join(directory, path);
     const { size } = await explained(name, stat(name));
-    return { name, size, stream: () => chunks(name) };
+    return { name, size, stream: () => chunks(name), slice: (start, end) => part(name, start, end) };
   },
 
   async example(name) {
@@ -29,12 +30,41 @@ export const disk: Files = {
     return disk.open(fileURLToPath(place));
   },
 
-  async sha256(files: readonly ByteFile[]) {
+  async sha256(files: readonly Pick<ByteFile, "stream">[]) {
     const hash = createHash("sha256");
     for (const file of files) for await (const chunk of file.stream()) hash.update(chunk);
     return hash.digest("hex");
   },
+
+  async wasm(module) {
+    const { buffer, byteOffset, byteLength } = await readFile(createRequire(import.meta.url).resolve(module));
+    return (buffer as ArrayBuffer).slice(byteOffset, byteOffset + byteLength);
+  },
 };
+
+function part(path: string, start: number, end: number): ReturnType<ByteFile["slice"]> {
+  return {
+    async arrayBuffer() {
+      const handle = await explained(path, open(path));
+      try {
+        const { size } = await explained(path, handle.stat());
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+        let filled = 0;
+        while (filled < bytes.length) {
+          const { bytesRead } = await explained(
+            path,
+            handle.read(bytes, filled, bytes.length - filled, start + filled),
+          );
+          if (bytesRead === 0) break;
+          filled += bytesRead;
+        }
+        return filled === bytes.length ? bytes.buffer : bytes.buffer.slice(0, filled);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
 
 /** A new array for each chunk: a reader may still hold the last one. */
 async function* chunks(path: string): AsyncGenerator<Uint8Array> {

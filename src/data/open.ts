@@ -9,6 +9,7 @@ import { disk } from "./files.ts";
 import { chosenSplit, type Format } from "./format.ts";
 import { idxFormat } from "./idx-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
+import { readPreprocess } from "./preprocess-file.ts";
 
 /** Every format, the first that matches first. */
 export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, csvFormat];
@@ -16,15 +17,16 @@ export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.
  *
- * @param options.split the part of a source that has parts; a source that consists of parts only (IDX files; an .npz
+ * @param given.split the part of a source that has parts; a source that consists of parts only (IDX files; an .npz
  *   of x_train, y_train, x_test, y_test and no x) gives `train` without it, whose mean is the empirical risk.
  *   `Dataset.split` says which was taken. The digits give all samples without it.
- * @param options.preprocess the language of `preprocess.ts`, for the input
- * @param options.input the array that is the input, default x; `options.labels` that of the labels, default y
+ * @param given.preprocess the language of `preprocess.ts`, or a .json or .yaml file of its steps, for the input
+ * @param given.input the array that is the input, default x; `given.labels` that of the labels, default y
  * @param files where paths lead; the disk unless a page has something else
  * @throws DataError when the data is absent or damaged; UsageError for a split or a step that does not exist
  */
-export async function openDataset(path: string, options: ArrayOptions = {}, files: Files = disk): Promise<Dataset> {
+export async function openDataset(path: string, given: ArrayOptions = {}, files: Files = disk): Promise<Dataset> {
+  const options = { ...given, preprocess: await readPreprocess(given.preprocess, files) };
   if (path.startsWith("example:")) return openExample(path, options, files);
   const source = { path, names: await files.list(path), files };
   for (const format of formats) if (await format.matches(source)) return format.open(source, options);

@@ -71,8 +71,19 @@ function operate(value: number, { kind, by }: Operation): number {
   return Math.fround(kind === "divide" ? value / by : value - by);
 }
 
+/** Where converted samples go: float32, or bytes where every value is one. */
+export type SampleTarget = Float32Array | Uint8Array;
+
 /** Writes the converted form of the stored sample that begins at `start` into `target` from `at` on. */
-export type SampleWriter = (source: TypedArray, start: number, target: Float32Array, at: number) => void;
+export type SampleWriter = (source: TypedArray, start: number, target: SampleTarget, at: number) => void;
+
+/** Whether a sample of bytes stays one: nothing is computed, and what is put in are bytes. */
+export function keepsBytes({ chain, chains, constant }: SampleMap): boolean {
+  return (
+    chains.every((operations, id) => operations.length === 0 || !chain.includes(id)) &&
+    constant.every((value) => Number.isInteger(value) && value >= 0 && value <= 255)
+  );
+}
 
 /** Elements evenly spaced in the target and in the source, with the same operations. */
 interface Run {
@@ -103,7 +114,7 @@ export function compiled(map: SampleMap): SampleWriter {
 function lookUp(
   source: Uint8Array,
   start: number,
-  target: Float32Array,
+  target: SampleTarget,
   at: number,
   { to, toStep, from, fromStep, length }: Run,
   table: Float32Array,
@@ -118,7 +129,7 @@ function lookUp(
 function convert(
   source: TypedArray,
   start: number,
-  target: Float32Array,
+  target: SampleTarget,
   at: number,
   { to, toStep, from, fromStep, length }: Run,
   chain: readonly Operation[],

@@ -129,7 +129,8 @@ function nextCrc(crc: number, byte: number): number {
   return (crc >>> 8) ^ crcTables[0]![(crc ^ byte) & 255]!;
 }
 
-function crc32(bytes: Uint8Array): number {
+/** The checksum of zip and PNG files (ISO 3309). */
+export function crc32(bytes: Uint8Array): number {
   const [t0, t1, t2, t3] = crcTables as [Int32Array, Int32Array, Int32Array, Int32Array];
   const fours = bytes.length - (bytes.length % 4);
   let crc = -1;

@@ -13,7 +13,8 @@ export function memoryFiles(contents: Readonly<Record<string, Uint8Array>>): Fil
   return {
     async list(path) {
       const inside = paths.filter((file) => file.startsWith(`${path}/`));
-      return inside.length > 0 ? inside.map((file) => file.slice(path.length + 1)) : undefined;
+      const names = inside.map((file) => file.slice(path.length + 1).split("/")[0]!);
+      return inside.length > 0 ? [...new Set(names)].sort() : undefined;
     },
     async open(path, directory) {
       const name = directory === undefined ? path : `${directory}/${path}`;
@@ -23,5 +24,6 @@ export function memoryFiles(contents: Readonly<Record<string, Uint8Array>>): Fil
     },
     example: disk.example,
     sha256: disk.sha256,
+    wasm: disk.wasm,
   };
 }

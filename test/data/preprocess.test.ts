@@ -106,7 +106,7 @@ test("the canonical form reads as itself", () => {
 
 describe("errors", () => {
   const known =
-    "scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten";
+    "resize=S|HxW, crop=S|HxW, scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten";
   const cases: [text: string, dims: number[], message: string][] = [
     ["scael=255", [1], `preprocess scael=255: no such step. Known: ${known}.`],
     ["scale=255,", [1], `preprocess "": no such step. Known: ${known}.`],
@@ -118,12 +118,12 @@ describe("errors", () => {
     [
       "channels=3",
       [3, 4, 4],
-      "preprocess channels=3: needs one channel, [1, H, W]; a sample of x has dims [3, 4, 4] here.",
+      "preprocess channels=3: needs one channel, [1, H, W], or for channels=1 three; a sample of x has dims [3, 4, 4] here.",
     ],
     [
       "channels=3,channels=3",
       [1, 4, 4],
-      "preprocess channels=3: needs one channel, [1, H, W]; a sample of x has dims [3, 4, 4] here.",
+      "preprocess channels=3: needs one channel, [1, H, W], or for channels=1 three; a sample of x has dims [3, 4, 4] here.",
     ],
     [
       "mean=1:2:3",
@@ -153,6 +153,32 @@ describe("errors", () => {
       'preprocess layout=chw: expected nhwc or nchw, came "chw"; a sample of x has dims [1, 8, 8] here.',
     ],
     ["layout=nhwc", [8, 8], "preprocess layout=nhwc: needs three axes; a sample of x has dims [8, 8] here."],
+    [
+      "resize=0",
+      [3, 8, 8],
+      'preprocess resize=0: expected a whole number of at least 1, came "0"; a sample of x has dims [3, 8, 8] here.',
+    ],
+    [
+      "resize=4x4x3",
+      [3, 8, 8],
+      'preprocess resize=4x4x3: expected S or HxW, came "4x4x3"; a sample of x has dims [3, 8, 8] here.',
+    ],
+    ["resize=8", [64], "preprocess resize=8: needs two axes or more; a sample of x has dims [64] here."],
+    [
+      "resize=99999",
+      [3, 8, 8],
+      "preprocess resize=99999: would make [3, 99999, 99999], more than 2^26 values a sample; a sample of x has dims [3, 8, 8] here.",
+    ],
+    [
+      "resize=6,crop=7x6",
+      [3, 8, 9],
+      "preprocess crop=7x6: 7 × 6 is not inside 6 × 6: resize or pad before; a sample of x has dims [3, 6, 6] here.",
+    ],
+    [
+      "channels=1",
+      [4, 8, 8],
+      "preprocess channels=1: needs one channel, [1, H, W], or for channels=1 three; a sample of x has dims [4, 8, 8] here.",
+    ],
     ["flatten=1", [8, 8], "preprocess flatten=1: takes no value; a sample of x has dims [8, 8] here."],
   ];
   test.each(cases)("%s of %j", (text, dims, message) => {

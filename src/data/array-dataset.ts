@@ -1,6 +1,7 @@
-import { DataError, UsageError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import { count, type TypedArray } from "../graph/tensor.ts";
-import type { Batch, Dataset, Field, NamedArray } from "./dataset.ts";
+import { type Column, columnDataset } from "./column-dataset.ts";
+import type { Dataset, Field, NamedArray } from "./dataset.ts";
 import { compilePreprocess, type Preprocess, type PreprocessOption, writtenSteps } from "./preprocess.ts";
 
 /** What the user said of a data set's arrays. */
@@ -16,7 +17,7 @@ export interface ArrayOptions {
 }
 
 /** Where arrays came from. */
-export type Origin = Pick<Dataset, "source" | "sha256" | "classes" | "split">;
+export type Origin = Pick<Dataset, "source" | "sha256" | "hashed" | "classes" | "split">;
 
 /**
  * A data set of arrays in memory, the first axis of each the samples. Every array as long as the input is a field.
@@ -39,33 +40,12 @@ export function arrayDataset(origin: Origin, arrays: readonly NamedArray[], opti
       );
     }
   }
-  const stored = arrays.filter((array) => array.dims[0] === n).map((array) => column(origin.source, array));
+  const stored = arrays.filter((array) => array.dims[0] === n).map((array) => arrayColumn(origin.source, array));
   const steps = writtenSteps(options.preprocess);
   const preprocess = steps.length > 0 ? compilePreprocess(steps, fieldOf(input)) : undefined;
   const columns = new Map(stored.map((each) => [each.field.name, each]));
   if (preprocess) columns.set(input.name, converted(origin.source, input, preprocess));
-  return {
-    ...origin,
-    n,
-    fields: [...columns.values()].map(({ field }) => field),
-    preprocess: preprocess?.resolved ?? "",
-    async read(indices, names = [...columns.keys()], spent?: Batch): Promise<Batch> {
-      checkRange(origin.source, indices, n);
-      const batch = new Map<string, NamedArray>();
-      for (const name of names) {
-        const { field, read } = columns.get(name) ?? missing(origin.source, [...columns.keys()], name);
-        const data = read(indices, spent?.get(name)?.data);
-        batch.set(name, { ...field, dims: [indices.length, ...field.dims], data });
-      }
-      return batch;
-    },
-  };
-}
-
-/** A field and how its samples are got. */
-interface Column {
-  readonly field: Field;
-  read(indices: ArrayLike<number>, spent?: TypedArray): TypedArray;
+  return columnDataset({ ...origin, n, preprocess: preprocess?.resolved ?? "" }, [...columns.values()]);
 }
 
 function fieldOf({ name, type, dims }: NamedArray): Field {
@@ -73,7 +53,7 @@ function fieldOf({ name, type, dims }: NamedArray): Field {
 }
 
 /** Samples as they are stored: a view of consecutive ones, else a copy. */
-function column(source: string, array: NamedArray): Column {
+export function arrayColumn(source: string, array: NamedArray): Column {
   const field = fieldOf(array);
   const size = count(field.dims);
   const stored = array.data as Float64Array;
@@ -117,8 +97,8 @@ function consecutive(indices: ArrayLike<number>): boolean {
   return true;
 }
 
-/** The samples, when all are finite: v − v is 0 for a finite v only. */
-function finite(source: string, field: Field, samples: TypedArray, indices: ArrayLike<number>): TypedArray {
+/** The samples, when all are finite: v − v is 0 for a finite v only. Throws DataError. */
+export function finite(source: string, field: Field, samples: TypedArray, indices: ArrayLike<number>): TypedArray {
   const values = samples as Float64Array;
   const size = count(field.dims);
   for (let i = 0; i < values.length; i++) {
@@ -130,15 +110,6 @@ function finite(source: string, field: Field, samples: TypedArray, indices: Arra
   return samples;
 }
 
-function checkRange(source: string, indices: ArrayLike<number>, n: number): void {
-  for (let i = 0; i < indices.length; i++) {
-    const index = indices[i]!;
-    if (!(Number.isInteger(index) && index >= 0 && index < n)) {
-      throw new DataError(`${source}: no sample ${index}: expected whole numbers from 0 to ${n - 1}.`);
-    }
-  }
-}
-
 function findArray(source: string, arrays: readonly NamedArray[], name: string): NamedArray {
   const found = arrays.find((array) => array.name === name);
   if (found) return found;
@@ -147,8 +118,4 @@ function findArray(source: string, arrays: readonly NamedArray[], name: string):
     `${source}: no array ${name}. It has: ${present.join("; ") || "none"}. ` +
       `Name the one that is meant: --input NAME=ARRAY for an input, --labels ARRAY for the labels.`,
   );
-}
-
-function missing(source: string, names: readonly string[], name: string): never {
-  throw new UsageError(`${source}: no field ${name}. It has: ${names.join(", ")}.`);
 }

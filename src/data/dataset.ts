@@ -27,6 +27,8 @@ export interface Dataset {
   readonly source: string;
   /** SHA-256 of the bytes that were read, hexadecimal. */
   readonly sha256: string;
+  /** What the hash is of, where that is not all bytes: "names and sizes" of the files of a very large source. */
+  readonly hashed?: "names and sizes";
   readonly n: number;
   readonly fields: readonly Field[];
   /** Names of the classes, where the source has them. */

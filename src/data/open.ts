@@ -8,11 +8,12 @@ import { csvFormat } from "./csv-format.ts";
 import { disk } from "./files.ts";
 import { chosenSplit, type Format } from "./format.ts";
 import { idxFormat } from "./idx-format.ts";
+import { imageFolderFormat } from "./image-folder-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
 import { readPreprocess } from "./preprocess-file.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, csvFormat];
+export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, imageFolderFormat, csvFormat];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.

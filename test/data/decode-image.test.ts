@@ -8,6 +8,7 @@ import { parseNpz } from "../../src/data/npz.ts";
 import { bestDeflateRatio, crc32 } from "../../src/data/zip.ts";
 import { DataError } from "../../src/errors.ts";
 import { survivesMutations } from "../mutations.ts";
+import { chunk, pngHeader as header, pngOf as png } from "./png-bytes.ts";
 
 const here = (path: string) => new URL(path, import.meta.url);
 const file = (name: string) => new Uint8Array(readFileSync(here(`images/${name}`)));
@@ -43,16 +44,6 @@ describe("pixels are Pillow's", () => {
   });
 });
 
-/** A chunk of a PNG file with its length and checksum. */
-function chunk(type: string, content: ArrayLike<number>): number[] {
-  const body = [...new TextEncoder().encode(type), ...Array.from(content)];
-  return [...u32(content.length), ...body, ...u32(crc32(Uint8Array.from(body)))];
-}
-const u32 = (value: number) => [value >>> 24, (value >> 16) & 255, (value >> 8) & 255, value & 255];
-const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const png = (...chunks: number[][]) => Uint8Array.from([...signature, ...chunks.flat()]);
-const header = (width: number, height: number, depth = 8, colour = 0, rest = [0, 0, 0]) =>
-  chunk("IHDR", [...u32(width), ...u32(height), depth, colour, ...rest]);
 const pixels = (...rows: number[]) => chunk("IDAT", zlibSync(Uint8Array.from(rows)));
 const end = chunk("IEND", []);
 

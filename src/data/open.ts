@@ -11,9 +11,17 @@ import { idxFormat } from "./idx-format.ts";
 import { imageFolderFormat } from "./image-folder-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
 import { readPreprocess } from "./preprocess-file.ts";
+import { tokenFormat } from "./token-format.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, imageFolderFormat, csvFormat];
+export const formats: readonly Format[] = [
+  tokenFormat,
+  numpyFormat,
+  idxFormat,
+  cifarFormat,
+  imageFolderFormat,
+  csvFormat,
+];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.
@@ -30,7 +38,7 @@ export async function openDataset(path: string, given: ArrayOptions = {}, files:
   const options = { ...given, preprocess: await readPreprocess(given.preprocess, files) };
   if (path.startsWith("example:")) return openExample(path, options, files);
   const source = { path, names: await files.list(path), files };
-  for (const format of formats) if (await format.matches(source)) return format.open(source, options);
+  for (const format of formats) if (await format.matches(source, options)) return format.open(source, options);
   const supported = [...formats.map(({ description }) => description), "or example:digits"].join(", ");
   throw new DataError(
     `${path}: ${source.names ? "no data set in this directory" : "not a data set"}: expected ${supported}.`,

@@ -255,7 +255,7 @@ describe("what cannot be opened", () => {
   });
 
   it("folders named as CIFAR-100's files are no CIFAR", async () => {
-    const folders = memoryFiles({ "photos/train/cat/1.jpg": text(""), "photos/meta/a": text("") });
+    const folders = memoryFiles({ "photos/train/cat/1.txt": text(""), "photos/meta/a": text("") });
     await expect(openDataset("photos", {}, folders)).rejects.toThrow("photos: no data set in this directory");
   });
 });

@@ -93,7 +93,7 @@ export class TableBuilder {
         `${this.#label}: the labels could be ${called.join(" or ")}: name the column that is meant: --labels COLUMN.`,
       );
     }
-    return called[0] === undefined ? this.#columns.length - 1 : this.#find(called[0]);
+    return this.#find(called[0] ?? this.#columns.findLast((name) => name !== "")!);
   }
 
   #findFeatures(): number[] {

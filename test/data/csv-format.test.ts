@@ -1,10 +1,15 @@
 import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, test } from "vitest";
 import type { ArrayOptions } from "../../src/data/array-dataset.ts";
 import { readCsv } from "../../src/data/csv-format.ts";
+import { parseNpz } from "../../src/data/npz.ts";
 import { openDataset } from "../../src/data/open.ts";
 import { DataError, UsageError } from "../../src/errors.ts";
+import { measure } from "../../src/measure.ts";
 import { survivesMutations } from "../mutations.ts";
 import { memoryFiles, pageFile } from "./memory-files.ts";
 
@@ -49,6 +54,10 @@ describe("features and labels", () => {
 
   it("a column without a name, which is pandas' index, is no feature", async () => {
     expect(await values(",a,y\n0,5,1\n1,6,0\n")).toEqual({ x: floats([2, 1], 5, 6), y: longs(1, 0) });
+  });
+
+  it("a comma at the end of each line makes no labels", async () => {
+    expect(await values("a,b,\n1,2,\n3,4,\n")).toEqual({ x: floats([2, 1], 1, 3), y: longs(2, 4) });
   });
 
   it("True and False are 1 and 0 as features", async () => {
@@ -128,6 +137,36 @@ describe("files", () => {
     await expect(open(text, { split: "train" })).rejects.toThrow(
       new UsageError("t.csv: no split train: this source has no splits; leave it out."),
     );
+  });
+});
+
+describe("the disk", () => {
+  it("the same measurement as from arrays x and y", async () => {
+    const golden = new URL("../golden/regression-mlp-1/", import.meta.url).pathname;
+    const folder = mkdtempSync(join(tmpdir(), "flatness-"));
+    try {
+      const batch = parseNpz(new Uint8Array(readFileSync(`${golden}batch.npz`)), "batch.npz");
+      const { dims, data: x } = batch.array("x");
+      const y = Array.from(batch.array("y").data, Number);
+      const [n, columns] = dims as [number, number];
+      const header = Array.from({ length: columns }, (_, column) => `f${column}`);
+      const rows = Array.from({ length: n }, (_, i) => [
+        ...x.subarray(i * columns, (i + 1) * columns),
+        y[i]!.toFixed(9),
+      ]);
+      const path = join(folder, "table.csv");
+      writeFileSync(path, [[...header, "target"], ...rows].map((row) => `${row.join(",")}\n`).join(""));
+      const [expected, measured] = await Promise.all([
+        measure(`${golden}model.onnx`, `${golden}batch.npz`, { layers: "last", threads: 1 }),
+        measure(`${golden}model.onnx`, path, { layers: "last", threads: 1 }),
+      ]);
+      const valuesOf = ({ result }: typeof measured) => result.results.map(({ value }) => value);
+      expect(measured.result.loss.kind).toBe("squared-error-mean");
+      expect(valuesOf(measured)).toEqual(valuesOf(expected));
+      expect(measured.result.loss.value).toBeCloseTo(expected.result.loss.value, 6);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

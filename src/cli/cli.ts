@@ -3,6 +3,7 @@ import { FlatnessError } from "../errors.ts";
 import { version } from "../version.ts";
 import { layersCommand } from "./layers.ts";
 import { measureCommand } from "./measure.ts";
+import { preprocessTopic } from "./preprocess-topic.ts";
 
 const INTERRUPTED = 130;
 const USER_ERROR = 2;
@@ -12,8 +13,12 @@ function program(): Command {
   const command = new Command("flatness")
     .description("How flat is a trained network? Relative flatness of every layer of an ONNX model, with error bars.")
     .version(version)
-    .addHelpText("after", "\nStart with:\n  $ flatness measure example:digits-mlp --data example:digits");
+    .addHelpText(
+      "after",
+      "\nflatness help preprocess lists the steps of --preprocess.\n\nStart with:\n  $ flatness measure example:digits-mlp --data example:digits",
+    );
   for (const sub of [measureCommand(), layersCommand()]) command.addCommand(sub);
+  command.addCommand(preprocessTopic(), { hidden: true });
   for (const each of [command, ...command.commands]) each.exitOverride().showSuggestionAfterError();
   return command;
 }

@@ -36,7 +36,7 @@ export function measureCommand(): Command {
     .argument("<model>", "an .onnx file, or example:digits-mlp")
     .requiredOption(
       "--data <source>",
-      "an .npz file with arrays x and y, a folder of IDX files (MNIST), or example:digits",
+      "an .npz file with arrays x and y, a folder of IDX files (MNIST), a folder of images with a folder for each class, or example:digits",
     )
     .addOption(
       new Option("--layers <names>", "all, last, or names with commas between")
@@ -83,8 +83,12 @@ export function measureCommand(): Command {
     .option("--provider <name>", "execution provider: cpu, cuda, webgpu, …", "cpu")
     .option("--samples <N|FILE>", "the first N samples, or those listed in an .npy file (default: all)")
     .option("--split <name>", "train or test, where the data has parts")
-    .option("--preprocess <steps>", "such as scale=255,pad=2,channels=3; flatness help preprocess lists the steps")
+    .option(
+      "--preprocess <steps>",
+      "such as resize=256,crop=224,scale=255, or a .json or .yaml file; flatness help preprocess lists the steps",
+    )
     .option("--input <NAME=ARRAY>", "array that feeds a model input; may be repeated", assignment)
+    .option("--labels <array>", "array of the labels (default: y)")
     .option("--output <name>", "the model output that is the raw scores (default: the first)")
     .addOption(formatOption())
     .option("--out <file>", "write the result there instead of printing it")

@@ -1,7 +1,7 @@
 import type { Batch, Dataset, Field, NamedArray } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
-import type { Graph, ValueId, ValueInfo, ValueType } from "../graph/graph.ts";
-import type { ElementType, TypedArray } from "../graph/tensor.ts";
+import type { DeclaredDim, Graph, ValueId, ValueInfo, ValueType } from "../graph/graph.ts";
+import type { Dims, ElementType, TypedArray } from "../graph/tensor.ts";
 import { count } from "../graph/tensor.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 
@@ -68,14 +68,36 @@ function checkShape(input: ValueInfo, field: Field, data: Dataset): void {
     declared.every((size, axis) => typeof size !== "number" || size === field.dims[axis]);
   if (fits) return;
   const wanted = declared.map((size) => size ?? "?").join(", ");
-  const numeric = declared.every((size) => typeof size === "number");
-  const hint =
-    numeric && count(declared as number[]) === count(field.dims)
-      ? `; --preprocess shape=${declared.join("x")} gives it that shape`
-      : "";
+  const steps = fittingSteps(declared, field.dims);
+  const hint = steps ? `; --preprocess ${steps} gives it that shape` : "";
   throw new DataError(
     `${data.source}: the model's input ${input.name} expects samples of shape [${wanted}], array ${field.name} has [${field.dims.join(", ")}]${hint}`,
   );
+}
+
+/** Steps of --preprocess that make a sample of the shape that the model declares: for an image those that leave it one. */
+function fittingSteps(declared: readonly DeclaredDim[], dims: Dims): string | undefined {
+  const fixed = declared.filter((size) => typeof size === "number");
+  const known = fixed.length === declared.length ? fixed : undefined;
+  const three = declared.length === 3 && dims.length === 3;
+  const [a, b, c] = dims as [number, number, number];
+  if (known && count(known) === count(dims)) {
+    if (three && known.join() === [b, c, a].join()) return "layout=nhwc";
+    if (three && known.join() === [c, a, b].join()) return "layout=nchw";
+    return `shape=${known.join("x")}`;
+  }
+  if (!three || (a !== 1 && a !== 3)) return undefined;
+  for (const layout of ["nchw", "nhwc"]) {
+    const [channels, height, width] = layout === "nchw" ? declared : [declared[2], declared[0], declared[1]];
+    if (channels !== a && channels !== 1 && !(a === 1 && channels === 3)) continue;
+    const steps: string[] = [];
+    if (typeof height === "number" && typeof width === "number" && (height !== b || width !== c)) {
+      steps.push(`resize=${height}x${width}`);
+    }
+    if (channels !== a) steps.push(`channels=${channels}`);
+    return [...steps, ...(layout === "nhwc" ? ["layout=nhwc"] : [])].join(",");
+  }
+  return undefined;
 }
 
 const integerTypes = new Set<ElementType>([

@@ -179,6 +179,7 @@ export async function measureModel(
     data: {
       source: data.source,
       sha256: data.sha256,
+      ...(data.hashed !== undefined && { hashed: data.hashed }),
       n,
       ...(data.split !== undefined && { split: data.split }),
       ...(data.preprocess !== "" && { preprocess: data.preprocess }),

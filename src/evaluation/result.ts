@@ -13,6 +13,8 @@ export interface Result {
   readonly data: {
     readonly source: string;
     readonly sha256: string;
+    /** What the hash is of, where that is not all bytes. */
+    readonly hashed?: "names and sizes";
     readonly n: number;
     readonly split?: string;
     readonly preprocess?: string;

@@ -44,7 +44,7 @@ export function provenance(result: Result): Markup {
   const facts: [string, Content][] = [
     ["model", markup`${printable(model.file)} ${hash(model.sha256)}`],
     ["logits", printable(model.output) + activation],
-    ["data", markup`${printable(data.source)} ${hash(data.sha256)}`],
+    ["data", markup`${printable(data.source)} ${hash(data.sha256, data.hashed)}`],
     ["split", data.split && printable(data.split)],
     ["samples", data.samples && printable(data.samples)],
     ["preprocessing", data.preprocess && printable(data.preprocess)],
@@ -65,8 +65,8 @@ ${approximate && markup`<p class="faint">gauss-newton: the part of the Hessian t
 </section>`;
 }
 
-function hash(sha256: string): Markup {
-  return markup`<br><span class="hash faint">sha256 ${sha256}</span>`;
+function hash(sha256: string, of?: string): Markup {
+  return markup`<br><span class="hash faint">sha256 ${of === undefined ? "" : `of ${of} `}${sha256}</span>`;
 }
 
 function plural(count: number, noun: string): string {

@@ -217,6 +217,12 @@ describe("errors say what was expected, what came, what to do", () => {
     );
   });
 
+  test("labels of another name", () => {
+    const file = batch("named.npz", { x, kind: { ...y, data: BigInt64Array.of(1n, 10n) } });
+    expect(fails(model, "--data", file, "--labels", "kind")).toMatch(/sample 1 has label 10; expected an integer/);
+    expect(fails(model, "--data", file)).toMatch(/no array y\. It has: x float32 \(2, 64\); kind int64 \(2\)\./);
+  });
+
   test("labels out of range", () => {
     const file = batch("labels.npz", { x, y: { ...y, data: BigInt64Array.of(1n, 10n) } });
     expect(fails(model, "--data", file)).toMatch(

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { arrayDataset } from "../../src/data/array-dataset.ts";
 import type { Dataset, NamedArray } from "../../src/data/dataset.ts";
+import { compilePreprocess } from "../../src/data/preprocess.ts";
 import { DataError, UsageError } from "../../src/errors.ts";
+import { bindInputs } from "../../src/evaluation/binding.ts";
 import type { Graph, ValueInfo } from "../../src/graph/graph.ts";
 import type { ElementType, TypedArray } from "../../src/graph/tensor.ts";
 import { measureAll, relativeError, rowOf } from "../golden-model.ts";
@@ -140,6 +142,28 @@ describe("shapes that do not fit", () => {
         "people.npz: the model's input x expects samples of shape [2, 2], array x has [4]; --preprocess shape=2x2 gives it that shape",
       ),
     );
+  });
+
+  const suggested: [declared: ValueInfo["dims"], sample: number[], steps: string | undefined][] = [
+    [["N", 3, 224, 224], [3, 375, 500], "resize=224x224"],
+    [["N", 1, 28, 28], [3, 28, 28], "channels=1"],
+    [["N", 3, 32, 32], [1, 28, 28], "resize=32x32,channels=3"],
+    [["N", 32, 32, 3], [3, 32, 32], "layout=nhwc"],
+    [["N", 3, 4, 5], [4, 5, 3], "layout=nchw"],
+    [["N", "h", "w", 3], [1, 8, 9], "channels=3,layout=nhwc"],
+    [["N", 4, 8, 8], [3, 8, 8], undefined],
+    [["N", 5, 8], [3, 8, 8], undefined],
+  ];
+  test.each(suggested)("a model of %j and images of %j", (declared, sample, steps) => {
+    const size = sample.reduce((product, side) => product * side, 1);
+    const data = dataset(array("x", [1, ...sample], new Float32Array(size), "float32"), { ...y, dims: [1] });
+    const message = expect.stringContaining(
+      steps ? `; --preprocess ${steps} gives it that shape` : `[${sample.join(", ")}]`,
+    );
+    expect(() => bindInputs(oneInput("float32", declared), data)).toThrow(expect.objectContaining({ message }));
+    if (!steps) return;
+    const { dims } = compilePreprocess(steps, { name: "x", type: "float32", dims: sample });
+    expect(declared!.slice(1).every((side, axis) => typeof side !== "number" || side === dims[axis])).toBe(true);
   });
 
   test("sizes that the model leaves open fit anything", async () => {

@@ -23,7 +23,12 @@ test("holds the numbers of the table, two errors of one value apart where it say
   expect(text).toContain("cross-entropy, accuracy 98.70 %");
   expect(text).toContain("gradient-not-small fc1: the mean gradient");
   expect(text).toContain(example.model.sha256);
-  expect(text).toContain(example.data.sha256);
+  expect(text).toContain(`sha256 ${example.data.sha256}`);
+});
+
+test("says where a hash is not of all bytes", async () => {
+  const hashed = { ...example, data: { ...example.data, hashed: "names and sizes" as const } };
+  expect(await resultHtml(hashed, [])).toContain(`sha256 of names and sizes ${example.data.sha256}`);
 });
 
 test("has a figure of the layers, and a histogram for each layer with values of relative flatness", () => {

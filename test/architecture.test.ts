@@ -14,7 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   statistics: [],
   data: [],
   checkpoints: ["data"],
-  remote: [],
+  remote: ["data"],
   measures: ["losses", "calculus", "statistics"],
   evaluation: ["measures", "losses", "calculus", "lowering", "runtime", "data", "statistics"],
   theory: ["measures", "evaluation", "data", "statistics"],

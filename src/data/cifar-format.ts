@@ -33,8 +33,7 @@ export const cifarFormat: Format = {
 
 /** The folders of CIFAR in a folder. */
 function inside(names: readonly string[]): string[] {
-  const entries = new Set(names.map((name) => name.split("/")[0]!));
-  return cifarLayouts.map(({ folder }) => folder).filter((folder) => entries.has(folder));
+  return cifarLayouts.map(({ folder }) => folder).filter((folder) => names.includes(folder));
 }
 
 /** The layout whose files a folder has. Names as common as train, test and meta must not be folders. */

@@ -16,7 +16,7 @@ export interface Source {
 export interface Format {
   /** What a message that lists the formats says, such as "an .npz file with the arrays x and y". */
   readonly description: string;
-  matches(source: Source): boolean | Promise<boolean>;
+  matches(source: Source, options: ArrayOptions): boolean | Promise<boolean>;
   open(source: Source, options: ArrayOptions): Promise<Dataset>;
 }
 

@@ -31,6 +31,8 @@ export const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** More than any array of plain numbers needs: 64 axes of 15 digits. */
 const longestHeader = 65535;
+/** A file's head is within so many bytes. */
+export const longestHead = 12 + longestHeader;
 const mostAxes = 64;
 
 /** The head of the .npy file `bytes`, which messages call `label`. Throws DataError. */

@@ -17,9 +17,16 @@ import { magic, type NpyHeader, parseNpyHeader, types } from "./npy-header.ts";
  */
 export function parseNpy(bytes: Uint8Array, label: string, name = "x"): NamedArray {
   const header = parseNpyHeader(bytes, label);
-  const { type, shape, dataStart } = header;
+  const { dataStart } = header;
+  const expected = npyDataBytes(header, bytes.length, label);
+  // Not subarray: a Node Buffer's slice() copies nothing.
+  return { name, ...nativeArray(new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, expected), header) };
+}
+
+/** How many bytes of data a file of `size` bytes has behind its head: as many as that says, or a DataError. */
+export function npyDataBytes({ type, shape, dataStart }: NpyHeader, size: number, label: string): number {
   const expected = count(shape) * elementSize(type);
-  const have = bytes.length - dataStart;
+  const have = size - dataStart;
   if (have < expected) {
     throw new DataError(
       `${label}: truncated: expected ${expected} bytes of data after byte ${dataStart}, have ${have}.`,
@@ -31,8 +38,7 @@ export function parseNpy(bytes: Uint8Array, label: string, name = "x"): NamedArr
         `the file is damaged, or holds a second array.`,
     );
   }
-  // Not subarray: a Node Buffer's slice() copies nothing.
-  return { name, ...nativeArray(new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart, expected), header) };
+  return expected;
 }
 
 /** NumPy's elements in C order and native endianness, float16 as float32: a view of `stored` where it can be. */

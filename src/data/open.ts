@@ -4,6 +4,7 @@ import { type Files, readAll } from "./byte-file.ts";
 import { cifarFormat } from "./cifar-format.ts";
 import type { Dataset } from "./dataset.ts";
 import { digitsClasses, digitsSplits, parseDigits } from "./digits.ts";
+import { csvFormat } from "./csv-format.ts";
 import { disk } from "./files.ts";
 import { chosenSplit, type Format } from "./format.ts";
 import { idxFormat } from "./idx-format.ts";
@@ -11,9 +12,18 @@ import { imageFolderFormat } from "./image-folder-format.ts";
 import { numpyFormat } from "./numpy-format.ts";
 import { parquetFormat } from "./parquet-format.ts";
 import { readPreprocess } from "./preprocess-file.ts";
+import { tokenFormat } from "./token-format.ts";
 
 /** Every format, the first that matches first. */
-export const formats: readonly Format[] = [numpyFormat, idxFormat, cifarFormat, parquetFormat, imageFolderFormat];
+export const formats: readonly Format[] = [
+  tokenFormat,
+  numpyFormat,
+  idxFormat,
+  cifarFormat,
+  parquetFormat,
+  imageFolderFormat,
+  csvFormat,
+];
 
 /**
  * The data set that `source` names: `example:digits`, or a file or directory in one of the {@link formats}.
@@ -30,7 +40,7 @@ export async function openDataset(path: string, given: ArrayOptions = {}, files:
   const options = { ...given, preprocess: await readPreprocess(given.preprocess, files) };
   if (path.startsWith("example:")) return openExample(path, options, files);
   const source = { path, names: await files.list(path), files };
-  for (const format of formats) if (await format.matches(source)) return format.open(source, options);
+  for (const format of formats) if (await format.matches(source, options)) return format.open(source, options);
   const supported = [...formats.map(({ description }) => description), "or example:digits"].join(", ");
   throw new DataError(
     `${path}: ${source.names ? "no data set in this directory" : "not a data set"}: expected ${supported}.`,

@@ -9,7 +9,7 @@ import { columnsOf, type NumberColumn, type ParquetColumn } from "./parquet/colu
 import { classNames } from "./parquet/features.ts";
 import { openParquet, type ParquetFile } from "./parquet/file.ts";
 import { preprocessed, sideBySide } from "./parquet/samples.ts";
-import { splitFiles } from "./parquet/splits.ts";
+import { checkWhole, mayHoldSplit, type ParquetSet, parquetSets } from "./parquet/splits.ts";
 import { ParquetTable } from "./parquet/table.ts";
 import { preprocessing, writtenSteps } from "./preprocess.ts";
 import { hashFiles } from "./source-hash.ts";
@@ -23,7 +23,7 @@ const extension = /\.parquet$/i;
  */
 export const parquetFormat: Format = {
   description: "a .parquet file or a directory of them (train-00000-of-00002.parquet …)",
-  matches: async (source) => extension.test(source.path) || (await folderOf(source)) !== undefined,
+  matches: async (source) => extension.test(source.path) || (await setIn(source)) !== undefined,
   async open(source, options) {
     const { path, files } = source;
     const { split, names, folder } = await chosenFiles(source, options.split);
@@ -53,27 +53,34 @@ export const parquetFormat: Format = {
   },
 };
 
-/** Where the files are: in the folder itself, or in the folder `data` of a Hugging Face repository. */
-async function folderOf({ path, names, files }: Source): Promise<{ folder: string; names: string[] } | undefined> {
+/** The files of a folder, of the folder `data` of a Hugging Face repository, or of folders of splits in either. */
+async function setIn({ path, names, files }: Source): Promise<ParquetSet | undefined> {
   if (names === undefined) return undefined;
-  for (const folder of names.includes("data") ? [path, below(path, "data")] : [path]) {
-    const inside = folder === path ? names : ((await files.list(folder)) ?? []);
-    const found = inside.filter((name) => extension.test(name));
-    if (found.length > 0) return { folder, names: found };
+  const inside = async (folder: string) =>
+    ((await files.list(below(path, folder))) ?? []).map((name) => `${folder}/${name}`);
+  const paths = [...names];
+  for (const name of names.filter(mayHoldSplit)) paths.push(...(await inside(name)));
+  if (names.includes("data")) {
+    const found = await inside("data");
+    paths.push(...found);
+    for (const name of found.filter(mayHoldSplit)) paths.push(...(await inside(name)));
   }
-  return undefined;
+  const sets = parquetSets(paths);
+  return sets.find(({ folder }) => folder === "") ?? sets.find(({ folder }) => folder === "data");
 }
 
 async function chosenFiles(source: Source, asked: string | undefined) {
-  const found = await folderOf(source);
+  const found = await setIn(source);
   if (!found) {
     chosenSplit(source.path, [], asked);
     return { names: [source.path], folder: undefined, split: undefined };
   }
-  const splits = splitFiles(found.folder, found.names);
-  const known = [...splits.keys()].filter((name) => name !== undefined);
+  const folder = found.folder === "" ? source.path : below(source.path, found.folder);
+  const known = [...found.splits.keys()].filter((name) => name !== undefined);
   const split = chosenSplit(source.path, known, asked ?? (known.length > 0 ? "train" : undefined));
-  return { names: splits.get(split)!, folder: found.folder, split };
+  const names = found.splits.get(split)!;
+  checkWhole(folder, names);
+  return { names, folder, split };
 }
 
 /** The columns of the first file. Throws DataError when another has others. */

@@ -4,6 +4,7 @@ import type { Field } from "./dataset.ts";
 import { luma } from "./luma.ts";
 import { resized } from "./resize.ts";
 import { moved, operated, type SampleMap, type SampleWriter } from "./sample-map.ts";
+import { tokensStep } from "./tokens-step.ts";
 
 /** A step as the user wrote it, and the sample that it meets. */
 export interface Place {
@@ -104,6 +105,7 @@ export const steps: Readonly<Record<string, Step>> = {
       return { map: { ...place.map, dims: [count(place.dims)] } };
     },
   },
+  tokens: tokensStep,
 };
 
 function misfit({ where, dims, field }: Place, what: string): UsageError {

@@ -25,3 +25,9 @@ export async function hashFiles(
   }
   return { sha256: await files.sha256([listing, ...parts.map(({ file }) => file)]) };
 }
+
+/** SHA-256 of a file's bytes; beyond 1 GiB of a line `size name` alone, and `hashed` says so. */
+export async function hashFile(file: ByteFile, files: Files): Promise<Pick<Dataset, "sha256" | "hashed">> {
+  if (file.size <= mostBytes) return { sha256: await files.sha256([file]) };
+  return hashFiles([{ name: file.name.split(/[\\/]/).at(-1)!, file }], files);
+}

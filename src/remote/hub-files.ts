@@ -1,3 +1,4 @@
+import { type ParquetSet, parquetSets } from "../data/parquet/splits.ts";
 import { DownloadError, UsageError } from "../errors.ts";
 import { externalFiles } from "../graph/external-data/locations.ts";
 import { readBytes } from "./files.ts";
@@ -53,49 +54,33 @@ export async function fetchData(
         `${hubAddress({ ...repository.address, revision: "refs/convert/parquet", path: "" })}.`,
     );
   }
-  const shards = shardsOfSplit(repository, path, files, split);
-  const folders = [...new Set(shards.map(({ folder }) => folder))];
-  const [folder, ...others] = folders;
-  if (folder === undefined || others.length > 0) {
-    const names = folders.map((name) => at(repository, name)).join(", ");
-    throw new UsageError(`${at(repository, path)}: it has several configurations: name one of ${names}.`);
-  }
-  for (const { entry: file } of shards) await repository.fetch(file);
+  const set = setWithSplit(repository, path, parquetSets(files.map(({ path: name }) => name)), split);
+  const wanted = new Set(set.files.map((name) => (set.folder === "" ? name : `${set.folder}/${name}`)));
+  for (const file of files) if (wanted.has(file.path)) await repository.fetch(file);
+  const { folder } = set;
   return { local: folder === "" ? repository.folder : `${repository.folder}/${folder}`, path: folder };
 }
 
-/** A file with the split that it is a part of, and the folder of all its splits. */
-interface Shard {
-  readonly entry: HubEntry;
-  readonly split: string | undefined;
-  readonly folder: string;
-}
-
-function shardsOfSplit(
+/** The one set that has the split, by default train where there are several. */
+function setWithSplit(
   repository: HubRepository,
   path: string,
-  files: readonly HubEntry[],
+  sets: readonly ParquetSet[],
   asked: string | undefined,
-): readonly Shard[] {
-  const shards = files.map(shardOf);
-  const splits = [...new Set(shards.flatMap(({ split }) => split ?? []))];
-  if (splits.length === 0 && asked === undefined) return shards;
-  const chosen = shards.filter(({ split }) => split === (asked ?? "train"));
-  if (chosen.length > 0) return chosen;
-  const have = splits.length === 0 ? "It has no splits: leave it out" : `It has: ${splits.join(", ")}`;
+): { readonly folder: string; readonly files: readonly string[] } {
+  const having = sets.flatMap(({ folder, splits }) => {
+    const files = splits.get(asked ?? (splits.size === 1 && splits.has(undefined) ? undefined : "train"));
+    return files ? [{ folder, files }] : [];
+  });
+  const [only, ...others] = having;
+  if (only && others.length === 0) return only;
+  if (only) {
+    const names = having.map(({ folder }) => at(repository, folder)).join(", ");
+    throw new UsageError(`${at(repository, path)}: it has several configurations: name one of ${names}.`);
+  }
+  const known = [...new Set(sets.flatMap(({ splits }) => [...splits.keys()]))].filter((name) => name !== undefined);
+  const have = known.length === 0 ? "It has no splits: leave it out" : `It has: ${known.sort().join(", ")}`;
   throw new UsageError(`${at(repository, path)}: no split ${asked ?? "train"}. ${have}.`);
-}
-
-const splitNames = "train|validation|valid|val|dev|test";
-
-/** `data/train-00000-of-00002.parquet`, `train.parquet`, or files in the folder of a split: `default/train/0000.parquet`. */
-function shardOf(entry: HubEntry): Shard {
-  const folder = folderOf(entry.path);
-  const [name, above] = [nameOf(entry.path), nameOf(folder)];
-  const [, split] = /^(.+)-\d{5}-of-\d{5}\b/.exec(name) ?? new RegExp(`^(${splitNames})\\.`).exec(name) ?? [];
-  if (split !== undefined) return { entry, split, folder };
-  const inSplit = new RegExp(`^(${splitNames})$`).test(above) || (/^\d+\.parquet$/.test(name) && above !== "");
-  return inSplit ? { entry, split: above, folder: folderOf(folder) } : { entry, split: undefined, folder };
 }
 
 async function found(repository: HubRepository, path: string): Promise<HubEntry> {

@@ -31,5 +31,5 @@ written = {
     for name, value in values.items()
 }
 with open(f"numpy-pickles-{np.__version__.split('.')[0]}.json", "w") as file:
-    json.dump(written, file, indent=1)
+    json.dump(written, file, indent=2)
     file.write("\n")

@@ -59,7 +59,7 @@ const files = memoryFiles({
     "x.npy": npyBytes(floats([1], 5)),
     "y.npy": npyFile(header("<U1", "(1,)"), [65, 0, 0, 0]),
   }),
-  "data.csv": new Uint8Array(3),
+  "data.txt": new Uint8Array(3),
   "photos/cat.jpg": new Uint8Array(3),
   "fashion/t10k-images-idx3-ubyte": Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4),
   "fashion/t10k-labels-idx1-ubyte": Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 5, 6),
@@ -160,7 +160,7 @@ describe("errors", () => {
   const choose = "Name the one that is meant: --input NAME=ARRAY for an input, --labels ARRAY for the labels.";
   const supported = `expected ${[...formats.map(({ description }) => description), "or example:digits"].join(", ")}.`;
   const cases: [source: string, options: ArrayOptions, error: Error][] = [
-    ["data.csv", {}, new DataError(`data.csv: not a data set: ${supported}`)],
+    ["data.txt", {}, new DataError(`data.txt: not a data set: ${supported}`)],
     ["photos", {}, new DataError(`photos: no data set in this directory: ${supported}`)],
     ["none.npz", {}, new DataError("none.npz: no such file or directory.")],
     ["named.npz", {}, new DataError(`named.npz: no array x. It has: images uint8 (2, 1); labels int64 (2). ${choose}`)],

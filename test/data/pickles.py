@@ -25,5 +25,5 @@ written = {
 }
 written["bytearray"] = {p: base64.b64encode(pickle.dumps(bytearray(b"ab"), p)).decode() for p in (5,)}
 with open("pickles.json", "w") as file:
-    json.dump(written, file, indent=1)
+    json.dump(written, file, indent=2)
     file.write("\n")

@@ -43,7 +43,7 @@ describe("the same steps", () => {
 
 describe("errors name line and column", () => {
   const known =
-    "resize=S|HxW, crop=S|HxW, scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten";
+    "resize=S|HxW, crop=S|HxW, scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten, tokens[=T]";
   const steps = "flatness help preprocess lists the steps.";
   const cases: [what: string, text: string, message: string][] = [
     ["an unknown step", "- resize: 16\n- krop: 12", `p.yaml:2:3: krop: no such step. Known: ${known}.`],

@@ -106,7 +106,7 @@ test("the canonical form reads as itself", () => {
 
 describe("errors", () => {
   const known =
-    "resize=S|HxW, crop=S|HxW, scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten";
+    "resize=S|HxW, crop=S|HxW, scale=S, mean=a[:b:c], std=a[:b:c], pad=P, pad-value=V, channels=C, layout=nhwc|nchw, shape=AxBxC, flatten, tokens[=T]";
   const cases: [text: string, dims: number[], message: string][] = [
     ["scael=255", [1], `preprocess scael=255: no such step. Known: ${known}.`],
     ["scale=255,", [1], `preprocess "": no such step. Known: ${known}.`],

@@ -28,5 +28,5 @@ for name, form in [("ustar", tarfile.USTAR_FORMAT), ("gnu", tarfile.GNU_FORMAT),
         tar.addfile(last, io.BytesIO(b"z"))
     written[name] = base64.b64encode(file.getvalue()).decode()
 with open("tars.json", "w") as out:
-    json.dump(written, out, indent=1)
+    json.dump(written, out, indent=2)
     out.write("\n")

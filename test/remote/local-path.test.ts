@@ -220,7 +220,7 @@ describe("a data set of the hub", () => {
   });
 
   test.each([
-    ["hf://datasets/o/parquet", "dev", "hf://datasets/o/parquet@2…: no split dev. It has: train, test."],
+    ["hf://datasets/o/parquet", "dev", "hf://datasets/o/parquet@2…: no split dev. It has: test, train."],
     [
       "hf://datasets/o/converted",
       undefined,

@@ -4,7 +4,7 @@ import { describe, expect, it, test } from "vitest";
 import type { ArrayOptions } from "../../../src/data/array-dataset.ts";
 import type { Files } from "../../../src/data/byte-file.ts";
 import { openDataset } from "../../../src/data/open.ts";
-import { splitFiles } from "../../../src/data/parquet/splits.ts";
+import { parquetSets } from "../../../src/data/parquet/splits.ts";
 import { DataError, UsageError } from "../../../src/errors.ts";
 import { memoryFiles } from "../memory-files.ts";
 
@@ -208,15 +208,31 @@ describe("several files", () => {
   });
 
   test("splits by name", () => {
-    expect(Object.fromEntries(splitFiles("d", ["test.parquet", "train.parquet", "note.txt", "extra.parquet"]))).toEqual(
+    expect(parquetSets(["test.parquet", "train.parquet", "note.txt", "extra.parquet"])).toEqual([
       {
-        test: ["test.parquet"],
-        train: ["train.parquet"],
-        extra: ["extra.parquet"],
+        folder: "",
+        splits: new Map([
+          ["extra", ["extra.parquet"]],
+          ["test", ["test.parquet"]],
+          ["train", ["train.parquet"]],
+        ]),
       },
-    );
-    expect([...splitFiles("d", ["0001.parquet", "0000.parquet"])]).toEqual([
-      [undefined, ["0000.parquet", "0001.parquet"]],
+    ]);
+    expect(parquetSets(["d/0001.parquet", "d/0000.parquet"])).toEqual([
+      { folder: "d", splits: new Map([[undefined, ["0000.parquet", "0001.parquet"]]]) },
+    ]);
+  });
+
+  test("splits by folder, as in the hub's own conversion", () => {
+    expect(parquetSets(["en/train/0000.parquet", "en/test/0000.parquet", "fr/partial-train/0000.parquet"])).toEqual([
+      {
+        folder: "en",
+        splits: new Map([
+          ["test", ["test/0000.parquet"]],
+          ["train", ["train/0000.parquet"]],
+        ]),
+      },
+      { folder: "fr", splits: new Map([["partial-train", ["partial-train/0000.parquet"]]]) },
     ]);
   });
 });

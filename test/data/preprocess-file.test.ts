@@ -4,6 +4,7 @@ import { openDataset } from "../../src/data/open.ts";
 import { compilePreprocess } from "../../src/data/preprocess.ts";
 import { parsePreprocess, readPreprocess } from "../../src/data/preprocess-file.ts";
 import { UsageError } from "../../src/errors.ts";
+import { survivesMutations } from "../mutations.ts";
 import { memoryFiles } from "./memory-files.ts";
 
 const x = { name: "x", type: "uint8" as const, dims: [3, 20, 30] };
@@ -104,4 +105,12 @@ describe("--preprocess names a file", () => {
       new UsageError("long.json: 70000 bytes: expected a list of steps, in at most 65536 bytes."),
     );
   });
+});
+
+test.each([
+  "- resize: 16\n- crop: [12, 12]\n- scale=255\n- mean: [0.485, 0.456]\n- flatten\n",
+  '[{"crop": [12, 12]}, "flatten"]',
+])("thousands of damaged copies of %j", async (text) => {
+  const bytes = new TextEncoder().encode(text);
+  await survivesMutations(bytes, (damaged) => parsePreprocess(new TextDecoder().decode(damaged), "p.yaml"));
 });

@@ -32,3 +32,8 @@ export class UsageError extends FlatnessError {
 export class UnsupportedOperatorError extends FlatnessError {
   override name = "UnsupportedOperatorError";
 }
+
+/** Training left the finite numbers, or its loss grew beyond all bounds. Exit code 3. */
+export class DivergenceError extends FlatnessError {
+  override name = "DivergenceError";
+}

@@ -9,7 +9,7 @@ import { convertOpset } from "./opset.ts";
 import { refuseTraining } from "./training-mode.ts";
 import { widen, type HalfPrecision } from "./widening.ts";
 
-/** A model read from disk, in the canonical operator set. */
+/** A model read from disk. */
 export interface ModelFile {
   readonly graph: Graph;
   /** What the user called it. */
@@ -32,6 +32,28 @@ const examples: Readonly<Record<string, string>> = { "digits-mlp": "digits-mlp.o
  * @throws ModelError when the file is absent, no model, cut short, or a model that was exported while it trained
  */
 export function readModel(path: string, name = path): ModelFile {
+  return inCanonicalForm(readModelAsWritten(path, name));
+}
+
+/** A model as {@link readModel} gives it, from one as its file has it. */
+export function inCanonicalForm(written: ModelFile): ModelFile {
+  const { graph: widened, computes } = widen(written.graph);
+  const graph = convertOpset(widened);
+  refuseTraining(graph);
+  const { file, opset } = written;
+  return {
+    graph,
+    file,
+    opset,
+    ...(computes && { precision: computes }),
+    get sha256() {
+      return written.sha256;
+    },
+  };
+}
+
+/** A model in its file's own operator set and precision: what can be written again with nothing lost. */
+export function readModelAsWritten(path: string, name = path): ModelFile {
   const location = path.startsWith("example:") ? examplePath(path) : path;
   let bytes: Buffer;
   try {
@@ -43,16 +65,12 @@ export function readModel(path: string, name = path): ModelFile {
     throw new ModelError(`${path}: ${why}`, { cause });
   }
   const data = new DataFiles(name, location);
-  const decoded = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
-  const { graph: widened, computes } = widen(decoded);
-  const graph = convertOpset(widened);
-  refuseTraining(graph);
+  const graph = decodeModel(bytes, { file: path, external: (place) => data.at(place) });
   let sha256: string | undefined;
   return {
     graph,
     file: name,
-    opset: decoded.opset,
-    ...(computes && { precision: computes }),
+    opset: graph.opset,
     // Data of gigabytes takes its time, and may be absent where only the graph is looked at.
     get sha256() {
       sha256 ??= hashOf(bytes, data);

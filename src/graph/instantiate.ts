@@ -22,12 +22,19 @@ type Types = ReadonlyMap<ValueId, ValueType>;
  *
  * @param inputs the type of every input, the batch first
  * @param known types of values behind operators without a shape rule, found by running the model
+ * @param begin adds what comes before the model. A constant of the model that it makes is no constant then, as a weight in training.
  */
-export function instantiate(graph: Graph, inputs: Types, known: Types = new Map()): Instance {
+export function instantiate(
+  graph: Graph,
+  inputs: Types,
+  known: Types = new Map(),
+  begin?: (builder: Builder) => void,
+): Instance {
   const batch = batchOf(graph, inputs);
   // Where the samples are does not depend on how many there are, but where there is one it does not show.
   const places = batch === 1 ? placesAt(2, graph, inputs) : undefined;
   const builder = new Builder(graph);
+  begin?.(builder);
   const rows = new SamplesFirst(builder, batch, places);
   return { builder, rewritten: fill(builder, rows, graph, inputs, known) };
 }
@@ -59,7 +66,7 @@ function fill(
     declared.set(name, { ...type, dims: type.dims.with(0, own) });
     exported = true;
   }
-  for (const [name, tensor] of graph.constants) builder.constant(tensor, name);
+  for (const [name, tensor] of graph.constants) if (!builder.typeIfKnown(name)) builder.constant(tensor, name);
   const rewritten: string[] = [];
   const original = exported ? asExported(graph, declared) : undefined;
   const batch = batchOf(graph, inputs);
@@ -77,8 +84,8 @@ function fill(
   return rewritten;
 }
 
-/** The model at the exporter's own batch size, as it stands. */
-function asExported(graph: Graph, inputs: Types): Builder {
+/** The model with its nodes as they stand, at a batch size that it takes: the exporter's own, or any where it is open. */
+export function asExported(graph: Graph, inputs: Types): Builder {
   const builder = new Builder(graph);
   const rows = { input: () => undefined, add: (node: Node) => builder.node(node), placeOf: () => undefined };
   fill(builder, rows, graph, inputs, new Map());

@@ -40,10 +40,20 @@ export interface Layer {
   /** Positions that share W, over all uses. */
   readonly positions: number;
   readonly uses: readonly Use[];
+  /** Where features are taken over these numbers: the layer of φ/σ and Wσ, which matrix() gives. Absent else. */
+  readonly scaling?: FeatureScaling;
   /** W row-major, d rows of m, as the layer applies it. */
   matrix(): Float32Array | Float64Array;
   /** Where in the initializer each element of the matrix stands. */
   places(): Int32Array;
+}
+
+/** What the features of a layer are divided by, and its weights multiplied with: the function stays. */
+export interface FeatureScaling {
+  /** σ of each feature; of a convolution each input channel. A feature whose σ is 0 drops out, and its column of W with it. */
+  readonly scales: Float64Array;
+  /** The layer as the model has it. */
+  readonly of: Layer;
 }
 
 interface Found extends Use {

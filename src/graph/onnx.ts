@@ -1,12 +1,19 @@
 import { clone, create, fromBinary } from "@bufbuild/protobuf";
 import { ModelError } from "../errors.ts";
-import type { Attribute, Graph, Node, ValueInfo } from "./graph.ts";
+import type { Attribute, Graph, Node, ValueId, ValueInfo } from "./graph.ts";
 import { describe, reads } from "./graph.ts";
 import { decodeAttribute, encodeAttribute, capturedBy } from "./onnx-attributes.ts";
 import type { ReadExternal } from "./onnx-tensors.ts";
 import { decodeTensor, elementTypes, encodeTensor } from "./onnx-tensors.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./onnx_pb.ts";
-import { GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, ValueInfoProtoSchema } from "./onnx_pb.ts";
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  ValueInfoProtoSchema,
+} from "./onnx_pb.ts";
 import { modelBytes } from "./protobuf-assembly.ts";
 import { checkFraming, damagedField } from "./protobuf-framing.ts";
 import type { ExternalLocation } from "./tensor.ts";
@@ -100,7 +107,21 @@ export function encodeModel(
     .filter(([domain]) => !known.has(domain))
     .map(([domain, version]) => ({ ...standard, domain, version: BigInt(version) }));
   model.opsetImport = [standard, ...kept, ...added];
-  const body = model.graph ?? create(GraphProtoSchema);
+  model.graph = graphMessage(graph, model.graph ?? create(GraphProtoSchema), elsewhere);
+  return modelBytes(model);
+}
+
+/** A graph as an attribute: the body of a Loop, a branch of an If. What it reads and does not make is the enclosing graph's. */
+export function subgraph(graph: Graph): Attribute {
+  const g = graphMessage(graph, create(GraphProtoSchema), () => undefined);
+  return { kind: "kept", value: create(AttributeProtoSchema, { type: AttributeProto_AttributeType.GRAPH, g }) };
+}
+
+function graphMessage(
+  graph: Graph,
+  body: GraphProto,
+  elsewhere: (tensor: Tensor) => ExternalLocation | undefined,
+): GraphProto {
   body.name = graph.name || "graph";
   body.input = graph.inputs.map(encodeValueInfo);
   body.output = graph.outputs.map(encodeValueInfo);
@@ -109,8 +130,7 @@ export function encodeModel(
   body.initializer = [...graph.constants].map(([name, tensor]): TensorProto =>
     encodeTensor(name, tensor, elsewhere(tensor)),
   );
-  model.graph = body;
-  return modelBytes(model);
+  return body;
 }
 
 /** The message without what the Graph holds itself. */
@@ -150,6 +170,12 @@ function encodeNode(node: Node): NodeProto {
     attribute: Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value)),
     metadataProps: Object.entries(node.metadata ?? {}).map(([key, value]) => ({ key, value })),
   });
+}
+
+/** The node with other inputs and outputs, and all else of it as it was read. */
+export function rewired(node: Node, inputs: readonly ValueId[], outputs: readonly ValueId[]): Node {
+  const source = node.source && { ...(node.source as NodeProto), input: [...inputs], output: [...outputs] };
+  return { ...node, inputs, outputs, source };
 }
 
 /** Messages of the values that were read: types that we do not know are written back. */

@@ -6,20 +6,32 @@ import { elementTypes } from "./onnx-tensors.ts";
 
 // The operators that derivative and measure graphs are made of, as functions of a builder.
 
+/** Operands of which one was only repeated to the dims of the other are taken as they were: elementwise operators repeat them. */
+function unrepeated(b: Builder, x: ValueId, y: ValueId): [ValueId, ValueId] {
+  const repeated = (value: ValueId) => {
+    const made = b.isEmitted(value) ? b.producerOf(value) : undefined;
+    return made?.op === "Expand" ? (made.inputs[0] as ValueId) : value;
+  };
+  const fits = b.dims(x).join() === b.dims(y).join();
+  if (!fits) return [x, y];
+  const small = repeated(x);
+  return small === x ? [x, repeated(y)] : [small, y];
+}
+
 export function add(b: Builder, x: ValueId, y: ValueId): ValueId {
-  return b.add("Add", [x, y]);
+  return b.add("Add", unrepeated(b, x, y));
 }
 
 export function sub(b: Builder, x: ValueId, y: ValueId): ValueId {
-  return b.add("Sub", [x, y]);
+  return b.add("Sub", unrepeated(b, x, y));
 }
 
 export function mul(b: Builder, x: ValueId, y: ValueId): ValueId {
-  return b.add("Mul", [x, y]);
+  return b.add("Mul", unrepeated(b, x, y));
 }
 
 export function div(b: Builder, x: ValueId, y: ValueId): ValueId {
-  return b.add("Div", [x, y]);
+  return b.add("Div", unrepeated(b, x, y));
 }
 
 export function square(b: Builder, x: ValueId): ValueId {
@@ -31,7 +43,10 @@ export function sqrt(b: Builder, x: ValueId): ValueId {
 }
 
 export function scale(b: Builder, x: ValueId, factor: number): ValueId {
-  return factor === 1 ? x : b.add("Mul", [x, b.scalar(factor)]);
+  if (factor === 1) return x;
+  const made = b.isEmitted(x) ? b.producerOf(x) : undefined;
+  if (made?.op === "Expand") return expand(b, scale(b, made.inputs[0] as ValueId, factor), b.dims(x));
+  return b.add("Mul", [x, b.scalar(factor)]);
 }
 
 export function matMul(b: Builder, x: ValueId, y: ValueId): ValueId {

@@ -74,11 +74,11 @@ function floats(tensor: Tensor): Float32Array | Float64Array {
 }
 
 /** The elements of a C-order array after its axes are permuted. */
-export function transposed(
-  values: Float32Array | Float64Array,
+export function transposed<T extends Float32Array | Float64Array | Int32Array>(
+  values: T,
   dims: Dims,
   order: readonly number[],
-): Float32Array | Float64Array {
+): T {
   const strides = order.map((axis) => count(dims.slice(axis + 1)));
   const turned = order.map((axis) => dims[axis] as number);
   return inRowMajor(values, turned, strides);

@@ -2,8 +2,9 @@ import { int } from "../graph.ts";
 import type { ShapeRule } from "./shape-rule.ts";
 import { axisOf, input, same } from "./shape-rule.ts";
 
-/** Further outputs (means, deviations) are of training; nobody reads them at inference. */
-const first: ShapeRule = (query) => query.node.outputs.map(() => input(query, 0));
+/** Further outputs are of training: the mean and variance of each channel. */
+const batchNormalization: ShapeRule = (query) =>
+  query.node.outputs.map((_, index) => input(query, index === 0 ? 0 : 3));
 
 /** The mean and the inverse deviation have one element for each that was normalized. */
 const layerNormalization: ShapeRule = (query) => {
@@ -14,7 +15,7 @@ const layerNormalization: ShapeRule = (query) => {
 };
 
 export const normalizationShapes: Readonly<Record<string, ShapeRule>> = {
-  BatchNormalization: first,
+  BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
   InstanceNormalization: same,
   GroupNormalization: same,

@@ -11,17 +11,21 @@ import { averagePool, convolution, maxima, poolDims, transposedConvolution } fro
  */
 export type Decisions = Map<Node, Float64Array | Int32Array>;
 
+/** An operator's value, where it is one of these. */
+export type Operators = (node: Node, inputs: readonly (Array64 | undefined)[]) => Array64 | undefined;
+
 /**
  * Runs a graph in float64 by plain loops: a second route to the values that the runtime gives in float32.
  *
  * @param given values of inputs; also of constants, in place of the graph's own
  * @param kept decisions to follow; without them they are made anew
  * @param made takes the decisions of this run
+ * @param more operators besides those that are here, looked at first
  */
 export function run(
   graph: Graph,
   given: ReadonlyMap<ValueId, Array64>,
-  { kept, made }: { kept?: Decisions; made?: Decisions } = {},
+  { kept, made, more }: { kept?: Decisions; made?: Decisions; more?: Operators } = {},
 ): Map<ValueId, Array64> {
   const values = new Map<ValueId, Array64>([...graph.constants].map(([name, tensor]) => [name, constantOf(tensor)]));
   for (const [name, value] of given) values.set(name, value);
@@ -32,7 +36,7 @@ export function run(
       made?.set(node, decision);
       return decision;
     };
-    values.set(node.outputs[0]!, evaluate(node, inputs, decide));
+    values.set(node.outputs[0]!, more?.(node, inputs) ?? evaluate(node, inputs, decide));
   }
   return values;
 }

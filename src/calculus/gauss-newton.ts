@@ -16,6 +16,7 @@ import { Tensor } from "../graph/tensor.ts";
 import { gramOf } from "./factor.ts";
 import { ruleOf } from "./rules/table.ts";
 import { columnsAt, columnsSideBySide, featuresAt, featureWidth } from "./positions.ts";
+import { scaledFeatures } from "./scaled-features.ts";
 
 /**
  * The Gauss-Newton matrix of one layer, per sample: with γ_ct the loss columns pulled back to z_t and
@@ -55,7 +56,7 @@ function onePosition(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, Valu
   const gamma = pulled.get(use.preactivation) as ValueId;
   const [columns, batch] = b.dims(gamma) as [number, number];
   const flat = reshape(b, gamma, [columns, batch, layer.d]);
-  const features = reshape(b, use.features, [batch, layer.m]);
+  const features = reshape(b, scaledFeatures(b, layer, use), [batch, layer.m]);
   const normSquared = squaredNorm(b, features, 1);
   return {
     trace: () => mul(b, normSquared, scale(b, sumOfSquares(b, flat, [0, 2]), use.scale ** 2)),
@@ -65,9 +66,14 @@ function onePosition(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, Valu
         ruleOf(use.node)?.vjp({ b, node: use.node, lead: 1, cotangents: [gamma], varies: (index) => index === 0 }) ??
         [];
       const product = reshape(b, through as ValueId, [columns, batch, layer.m]);
-      return mul(b, normSquared, sumOfSquares(b, product, [0, 2]));
+      return mul(b, normSquared, sumOfSquares(b, timesScales(b, layer, product), [0, 2]));
     },
   };
+}
+
+/** Wᵀγ of the model's W made that of Wσ. */
+function timesScales(b: Builder, { m, scaling }: Layer, product: ValueId): ValueId {
+  return scaling ? mul(b, product, b.constant(Tensor.float32([m], scaling.scales))) : product;
 }
 
 /** Σ_c U_c U_cᵀ, then its product with W Wᵀ or I: U is d×m, and WᵀU is never formed. */

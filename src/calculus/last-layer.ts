@@ -4,6 +4,7 @@ import type { Layer } from "../graph/layers.ts";
 import { mul, reduceSum, reshape, scale, squaredNorm } from "../graph/operators.ts";
 import type { RowDistances } from "../losses/loss.ts";
 import type { Scored } from "./hessian-form.ts";
+import { scaledFeatures } from "./scaled-features.ts";
 
 /**
  * The last layer's Hessian in closed form, where the scores are Wφ + constant, one position a term:
@@ -13,7 +14,7 @@ import type { Scored } from "./hessian-form.ts";
 export function lastLayerForm(b: Builder, layer: Layer, { loss, scores, labels }: Scored, rows: RowDistances): ValueId {
   const [use] = layer.uses as [(typeof layer.uses)[number]];
   const [batch, terms] = b.dims(scores) as [number, number];
-  const features = reshape(b, use.features, [batch, terms, layer.m]);
+  const features = reshape(b, scaledFeatures(b, layer, use), [batch, terms, layer.m]);
   const lengths = scale(b, squaredNorm(b, features, 2), use.scale ** 2);
   return reduceSum(b, mul(b, lengths, loss.quadraticForm(b, scores, labels, rows)), [1]);
 }

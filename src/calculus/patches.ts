@@ -22,9 +22,12 @@ interface Sliding {
   readonly groups: number;
 }
 
-/** The patches that a convolution's kernel meets, [B, G, features of one group, T]. */
-export function patches(b: Builder, node: Node): ValueId {
-  const [x = ""] = node.inputs;
+/**
+ * The patches that a convolution's kernel meets, [B, G, features of one group, T].
+ *
+ * @param x what the node reads, or other numbers in its place
+ */
+export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const rank = kernel.length;
   const padded = pad(b, x, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)]);
@@ -36,8 +39,8 @@ export function patches(b: Builder, node: Node): ValueId {
  * What a transposed convolution adds up at each output position: the patches of its input with zeros between the elements. Like
  * {@link patches}; the kernel's places come in reverse.
  */
-export function transposedPatches(b: Builder, node: Node): ValueId {
-  const [x = "", w = ""] = node.inputs;
+export function transposedPatches(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId {
+  const [, w = ""] = node.inputs;
   const kernel = b.dims(w).slice(2);
   const rank = kernel.length;
   const ones = kernel.map(() => 1);

@@ -1,9 +1,10 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer, Use } from "../graph/layers.ts";
-import { cast, concat, reshape, scale, swap, transpose } from "../graph/operators.ts";
+import { cast, concat, mul, reshape, scale, swap, transpose } from "../graph/operators.ts";
 import { count, Tensor } from "../graph/tensor.ts";
 import { patches, transposedPatches } from "./patches.ts";
+import { inverse, scaledFeatures } from "./scaled-features.ts";
 
 /**
  * Features of a layer at all its positions, [B, G, m/G, T]: columns φ_t. Convolutions read patches, whose order
@@ -45,7 +46,11 @@ function tokenFeatures(b: Builder, layer: Layer): ValueId {
   const values = b.constant(Tensor.float32([2], [0, 1]));
   const places = width < layer.m ? first() : tokens;
   const rows = b.add("OneHot", [places, b.constant(Tensor.int64([width])), values], { axis: -1 });
-  return swap(b, reshape(b, rows, [batch, 1, positions, width]));
+  const columns = swap(b, reshape(b, rows, [batch, 1, positions, width]));
+  if (!layer.scaling) return columns;
+  const scales = inverse(layer.scaling.scales);
+  const own = b.add("Gather", [b.constant(Tensor.float32([scales.length], scales)), tokens], { axis: 0 });
+  return mul(b, columns, reshape(b, own, [batch, 1, 1, positions]));
 }
 
 /**
@@ -64,13 +69,14 @@ export function columnsAt(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId,
 function featuresOfUse(b: Builder, layer: Layer, use: Use): ValueId {
   const dims = b.dims(use.features);
   const [batch] = dims as [number];
-  if (use.kind === "convolution") return patches(b, use.node);
-  if (use.kind === "transposed-convolution") return transposedPatches(b, use.node);
+  const features = scaledFeatures(b, layer, use);
+  if (use.kind === "convolution") return patches(b, use.node, features);
+  if (use.kind === "transposed-convolution") return transposedPatches(b, use.node, features);
   if (use.kind === "dense-left") {
-    return reshape(b, rowsFirst(b, use.features, 1), [batch, 1, layer.m, count(dims.slice(1)) / layer.m]);
+    return reshape(b, rowsFirst(b, features, 1), [batch, 1, layer.m, count(dims.slice(1)) / layer.m]);
   }
   const positions = count(dims.slice(1, -1));
-  return swap(b, reshape(b, use.features, [batch, 1, positions, layer.m]));
+  return swap(b, reshape(b, features, [batch, 1, positions, layer.m]));
 }
 
 function columnsOfUse(b: Builder, layer: Layer, use: Use, value: ValueId): ValueId {

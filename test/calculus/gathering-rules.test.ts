@@ -81,8 +81,11 @@ describe("Gather", () => {
     );
   });
 
-  test("many places with repetitions", async () => {
-    await check({ op: "Gather", attributes: { axis: 1 }, inputs: [x(2, 6, 3), placesIn([5, 8], 6)] });
+  test.each([
+    [5, 8],
+    [12, 13],
+  ])("%i × %i places with repetitions", async (...named) => {
+    await check({ op: "Gather", attributes: { axis: 1 }, inputs: [x(2, 6, 3), placesIn(named, 6)] });
   });
 });
 

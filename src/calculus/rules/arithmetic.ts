@@ -105,6 +105,7 @@ const multiplication: Rule = {
   vjp: (at) => {
     const [x = "", y = ""] = at.node.inputs;
     const { b, lead } = at;
+    if (x === y) return [mul(b, scale(b, cotangent(at), 2), x)];
     return each(
       at,
       () => unbroadcast(b, mul(b, cotangent(at), y), lead, b.dims(x)),

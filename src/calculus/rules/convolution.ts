@@ -96,18 +96,31 @@ function kernelCotangent(at: Pullback): ValueId {
   const outer = b.dims(given).slice(0, lead);
   const positions = count(spatial);
   const columns = reshape(b, given, [...outer, batch, groups, channels / groups, positions]);
+  const product = channels / groups < positions ? sampleBySample(at, columns) : allSamples(at, columns);
+  return reshape(b, inKernelOrder(b, node, product), [...outer, ...b.dims(node.inputs[1] as ValueId)]);
+}
+
+/**
+ * A product for each sample, then their sum: nothing is moved, and the products are smaller than what they are made of. The runtime
+ * reads a product's left operand as it stands and copies the right one, so patches are on the left.
+ */
+function sampleBySample({ b, node, lead }: Pullback, columns: ValueId): ValueId {
+  return swap(b, reduceSum(b, matMul(b, patches(b, node), swap(b, columns)), [lead]));
+}
+
+/** One product over samples and positions together. */
+function allSamples({ b, node, lead }: Pullback, columns: ValueId): ValueId {
+  const [batch, groups, channels, positions] = b.dims(columns).slice(lead) as [number, number, number, number];
+  const outer = b.dims(columns).slice(0, lead);
   const axes = [lead + 1, lead + 2, lead, lead + 3];
-  const rows = reshape(b, transpose(b, columns, [...outer.keys(), ...axes]), [
-    ...outer,
-    groups,
-    channels / groups,
-    batch * positions,
-  ]);
+  const rows = transpose(b, columns, [...outer.keys(), ...axes]);
   const features = transpose(b, patches(b, node), [1, 2, 0, 3]);
   const [, size] = b.dims(features) as [number, number];
-  const product = matMul(b, rows, swap(b, reshape(b, features, [groups, size, batch * positions])));
-  const ordered = inKernelOrder(b, node, product);
-  return reshape(b, ordered, [...outer, ...b.dims(node.inputs[1] as ValueId)]);
+  return matMul(
+    b,
+    reshape(b, rows, [...outer, groups, channels, batch * positions]),
+    swap(b, reshape(b, features, [groups, size, batch * positions])),
+  );
 }
 
 /** The cotangent of a convolution's input, all columns in one batch. */

@@ -5,6 +5,7 @@ import { describe, int, string } from "../../graph/graph.ts";
 import { expand, mul, pad, reduceSum, reshape } from "../../graph/operators.ts";
 import { count, type Dims } from "../../graph/tensor.ts";
 import type { Jet } from "../jets.ts";
+import { axisMap, throughAxes } from "./axis-maps.ts";
 import { constant, cotangent, pushed, type Differentiated, type Linearity, type Pullback, type Rule } from "./rule.ts";
 import { axisOf, zeros } from "./slicing.ts";
 import { runsOf, transposedRuns } from "./strides.ts";
@@ -12,8 +13,10 @@ import { runsOf, transposedRuns } from "./strides.ts";
 // Elements taken from places and put to places that an input names. Places have no derivative. Cotangents are added up by
 // ScatterElements: the runtime's ScatterND loses additions to one place when a session has several threads.
 
-/** Constant places that fall into at most this many strided pieces are taken by slices; more are scattered. */
+/** Constant places that fall into at most this many strided pieces are taken by slices. */
 const MOST_RUNS = 8;
+/** Constant places of which some are taken twice are added up by a product with ones and zeros if they are at most this many. */
+const MOST_ADDED = 128;
 
 /** Linear in what is moved; which places are meant changes only in jumps. */
 function linearInValues(...values: readonly number[]): (at: Differentiated) => Linearity {
@@ -64,8 +67,10 @@ const gather = taking(
     if (known) {
       const sources = Array.from(known, (place) => (place < 0 ? place + size : place));
       const runs = runsOf(sources);
+      const twice = new Set(sources).size < places;
+      if (twice && runs.length > 1 && places <= MOST_ADDED) return addedByProduct(b, flat, lead + axis, sources, size);
       if (places > 0 && runs.length <= MOST_RUNS) return transposedRuns(b, flat, lead + axis, runs, size);
-      if (new Set(sources).size === places) return takenBack(b, flat, lead + axis, sources, size);
+      if (!twice) return takenBack(b, flat, lead + axis, sources, size);
     }
     const [before, behind] = [count(outer) * count(dims.slice(0, axis)), count(dims.slice(axis + 1))];
     const rows = reshape(b, flat, [before, places, behind]);
@@ -81,6 +86,14 @@ function takenBack(b: Builder, value: ValueId, axis: number, sources: readonly n
   const none = b.dims(value).map(() => 0);
   const filled = sources.length === size ? value : pad(b, value, [...none, ...none.with(axis, 1)]);
   return b.add("Gather", [filled, b.integers(back)], { axis });
+}
+
+/** The transpose of a gather along an axis as a product with its matrix. */
+function addedByProduct(b: Builder, value: ValueId, axis: number, sources: readonly number[], size: number): ValueId {
+  const taken = Array.from({ length: size }, (_, place) =>
+    sources.flatMap((source, position) => (source === place ? [[position, 1] as const] : [])),
+  );
+  return throughAxes(b, value, axis, [axisMap(sources.length, taken)]);
 }
 
 /** Σ of the values at each place along an axis. Places broadcast to the values' dims. */

@@ -1,6 +1,8 @@
+import type { Builder } from "../../graph/builder.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import { float, int } from "../../graph/graph.ts";
 import { matMul, reshape, scale, swap } from "../../graph/operators.ts";
+import { count, type Dims } from "../../graph/tensor.ts";
 import { broadcastJet, productJet, sumOfJets, type Jet } from "../jets.ts";
 import type { Rule } from "./rule.ts";
 import { bilinear, cotangent, each, linearInEach, pushed, unbroadcast } from "./rule.ts";
@@ -23,7 +25,10 @@ const matMulRule: Rule = {
     return each(
       at,
       () => fitted(matMul(b, given, swap(b, right)), left, x),
-      () => fitted(matMul(b, swap(b, left), given), right, y),
+      () =>
+        isShared(b, left, right)
+          ? reshape(b, summedOver(b, left, given, outer), [...outer, ...b.dims(y)])
+          : fitted(matMul(b, swap(b, left), given), right, y),
     );
   },
   taylor: (at) => {
@@ -33,6 +38,19 @@ const matMulRule: Rule = {
     return [{ root: productJet(b, times, b.rank(output), [x, at.jet(0)], [y, at.jet(1)]) }];
   },
 };
+
+/** Whether one matrix meets the rows of many. */
+function isShared(b: Builder, left: ValueId, right: ValueId): boolean {
+  return b.rank(left) > 2 && b.rank(right) === 2;
+}
+
+/** The cotangent of a matrix that all rows of x share, as one product over all rows: [outer…, width of x, width of the cotangent]. */
+function summedOver(b: Builder, x: ValueId, given: ValueId, outer: Dims): ValueId {
+  const width = b.dims(x).at(-1) as number;
+  const rows = count(b.dims(x).slice(0, -1));
+  const flat = reshape(b, given, [...outer, rows, b.dims(given).at(-1) as number]);
+  return matMul(b, swap(b, reshape(b, x, [rows, width])), flat);
+}
 
 const gemm: Rule = {
   linearity: bilinear,

@@ -1,6 +1,6 @@
 import { UnsupportedOperatorError } from "../../errors.ts";
 import type { Builder } from "../../graph/builder.ts";
-import type { Node, ValueId } from "../../graph/graph.ts";
+import type { ValueId } from "../../graph/graph.ts";
 import { describe, float, int, reads } from "../../graph/graph.ts";
 import { add, div, expand, mul, reduceSum, reshape, scale, sqrt, square, sub } from "../../graph/operators.ts";
 import type { Dims } from "../../graph/tensor.ts";
@@ -17,24 +17,7 @@ import {
 } from "../jets.ts";
 import { inverse } from "./reduction.ts";
 import type { Differentiated, Rule } from "./rule.ts";
-import { cotangent, each, linear, masked, pushed, unbroadcast } from "./rule.ts";
-
-/** scale / √(variance + ε) of an inference BatchNormalization, shaped [C, 1, …] to meet x. */
-function batchNormalizationSlope(b: Builder, node: Node): ValueId {
-  const [x = "", gain = "", , , variance = ""] = node.inputs;
-  const deviation = sqrt(b, add(b, variance, b.scalar(float(node, "epsilon", 1e-5))));
-  const channels = b.dims(gain)[0] as number;
-  const spatial = b
-    .dims(x)
-    .slice(2)
-    .map(() => 1);
-  return reshape(b, div(b, gain, deviation), [channels, ...spatial]);
-}
-
-const batchNormalization = linear(
-  ({ b, node }, value) => mul(b, value, batchNormalizationSlope(b, node)),
-  (at) => masked(at.b, cotangent(at), batchNormalizationSlope(at.b, at.node)),
-);
+import { cotangent, each, pushed, unbroadcast } from "./rule.ts";
 
 /** Vectors x along some axes, each divided by its own size: y = x/σ(x), with Dσ[x'] = total(dual · x'). */
 interface Normalized {
@@ -233,7 +216,6 @@ function divided(at: Differentiated): Normalized {
 }
 
 export const normalizationRules: Readonly<Record<string, Rule>> = {
-  BatchNormalization: batchNormalization,
   LayerNormalization: standardization(layerGroups),
   InstanceNormalization: standardization(instanceGroups),
   GroupNormalization: standardization(channelGroups),

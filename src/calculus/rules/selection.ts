@@ -1,9 +1,9 @@
 import type { ValueId } from "../../graph/graph.ts";
-import { cast } from "../../graph/operators.ts";
+import { cast, sub } from "../../graph/operators.ts";
 import { jetOf, type Chain } from "../jets.ts";
 import { fitted, ofOperands, operand, pulled } from "./operands.ts";
-import type { Differentiated, Rule } from "./rule.ts";
-import { linearInEach } from "./rule.ts";
+import type { Differentiated, Pullback, Rule } from "./rule.ts";
+import { cotangent, linearInEach } from "./rule.ts";
 
 // Functions that choose between their operands.
 
@@ -39,7 +39,7 @@ const where: Rule = {
 
 /** Max or Min: 1 where an operand is the one; the first of equal ones takes all. */
 function extreme(better: "Greater" | "Less"): Rule {
-  return ofOperands("piecewise-linear", {
+  const rule = ofOperands("piecewise-linear", {
     slope: ({ b, node }, index) => {
       const [own = ""] = node.inputs.slice(index);
       const masks = node.inputs.flatMap((other, place) =>
@@ -52,6 +52,26 @@ function extreme(better: "Greater" | "Less"): Rule {
         "float32",
       );
     },
+  });
+  return { ...rule, vjp: (at) => (isOneGradient(at) ? handedDown(at) : rule.vjp(at)) };
+}
+
+/** Whether one cotangent goes to operands all of the output's dims. */
+function isOneGradient(at: Pullback): boolean {
+  const { b, node, lead } = at;
+  const dims = b.dims(node.outputs[0] as ValueId).join();
+  return lead === 0 && node.inputs.every((input, index) => at.varies(index) && b.dims(input).join() === dims);
+}
+
+/** The cotangent is offered to one operand after another; what equals the extreme takes it, the last what is left. */
+function handedDown(at: Pullback): ValueId[] {
+  const { b, node } = at;
+  let left = cotangent(at);
+  return node.inputs.map((input, index) => {
+    if (index === node.inputs.length - 1) return left;
+    const taken = b.add("Where", [b.add("Equal", [input, node.outputs[0] as ValueId]), left, b.scalar(0)]);
+    left = sub(b, left, taken);
+    return taken;
   });
 }
 

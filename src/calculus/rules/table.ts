@@ -1,5 +1,6 @@
 import type { Node } from "../../graph/graph.ts";
 import { arithmeticRules } from "./arithmetic.ts";
+import { batchNormalizationRules } from "./batch-normalization.ts";
 import { constantRules } from "./constants.ts";
 import { convolutionRules } from "./convolution.ts";
 import { einsumRules } from "./einsum.ts";
@@ -41,6 +42,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   ...poolingRules,
   ...maxPoolingRules,
   ...normalizationRules,
+  ...batchNormalizationRules,
   ...localResponseRules,
   ...softmaxRules,
   ...reductionRules,

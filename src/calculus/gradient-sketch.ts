@@ -1,0 +1,99 @@
+import type { Builder } from "../graph/builder.ts";
+import type { ValueId } from "../graph/graph.ts";
+import type { Layer, Use } from "../graph/layers.ts";
+import { matMul, reduceSum, reshape, scale, swap } from "../graph/operators.ts";
+import { count, Tensor } from "../graph/tensor.ts";
+import { columnsAt } from "./positions.ts";
+
+/** K. */
+const BUCKETS = 16;
+/** k; where a layer has positions, no more than a quarter of its rows, so that the sketch costs a quarter of the layer at most. */
+const MOST_ROWS = 16;
+/** But two where rows are few. */
+const LEAST_ROWS = 2;
+
+/** Whence random numbers come. */
+export interface Signs {
+  /** ±1 with equal probability. */
+  sign(): number;
+  /** A whole number from 0 to n − 1. */
+  below(n: number): number;
+}
+
+/**
+ * P M_i Qᵀ/√k, [B, K·k], of each sample's M_i = Wᵀ ∂ℓ_i/∂W = Σ_t Wᵀγ_it φ_itᵀ, without ever forming M_i: P adds the rows of
+ * M_i with random signs into K buckets (a count sketch), Q has k rows of random signs. For any fixed sum M of the M_i the
+ * expectation of ‖P M Qᵀ/√k‖² over P and Q is ‖M‖², its relative variance at most 2/K + 2/k + 4/(Kk). Of a grouped layer, the sum
+ * over the groups, each with a P of its own.
+ *
+ * Cost: k/d of the layer's own.
+ *
+ * @param pulled ∂ℓ_i/∂z of each use, [1, …its dims]
+ */
+export function gradientSketch(b: Builder, all: Layer, pulled: ReadonlyMap<ValueId, ValueId>, signs: Signs): ValueId {
+  const layer = { ...all, uses: all.uses.filter((use) => pulled.has(use.preactivation)) };
+  const { d, groups } = layer;
+  const k = layer.positions === 1 ? MOST_ROWS : Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.floor(d / groups / 4)));
+  const [, batch, , , positions] = b.dims(columnsAt(b, layer, pulled)) as [number, number, number, number, number];
+  const gamma = reshape(b, columnsAt(b, layer, pulled), [batch, groups, d / groups, positions]);
+  const left = b.constant(Tensor.float32([1, groups, BUCKETS, d / groups], bucketed(layer, BUCKETS, signs)));
+  const random = Float32Array.from({ length: k * layer.m * groups }, () => signs.sign());
+  // Random features are the pre-activation of the same layer with k random rows: positions come in the same order.
+  const features = new Map(
+    layer.uses.map((use) => {
+      const value = scale(b, randomFeatures(b, layer, use, k, random), use.scale);
+      return [use.preactivation, reshape(b, value, [1, ...b.dims(value)])] as const;
+    }),
+  );
+  const phi = reshape(b, columnsAt(b, { ...layer, d: k * groups }, features), [batch, groups, k, positions]);
+  const product = matMul(b, matMul(b, left, gamma), swap(b, phi));
+  return scale(b, reshape(b, reduceSum(b, product, [1]), [batch, BUCKETS * k]), 1 / Math.sqrt(k));
+}
+
+/** P Wᵀ of each group, [G, k, d/G]: every column of W into one of k buckets, with a sign. */
+function bucketed(layer: Layer, k: number, signs: Signs): Float32Array {
+  const { d, m, groups } = layer;
+  const rows = d / groups;
+  const matrix = layer.matrix();
+  const sums = new Float64Array(groups * k * rows);
+  for (let group = 0; group < groups; group++) {
+    const buckets = Int32Array.from({ length: m }, () => signs.below(k));
+    const own = Float64Array.from({ length: m }, () => signs.sign());
+    for (let row = 0; row < rows; row++) {
+      const start = (group * rows + row) * m;
+      for (let column = 0; column < m; column++) {
+        const place = (group * k + buckets[column]!) * rows + row;
+        sums[place] = sums[place]! + own[column]! * matrix[start + column]!;
+      }
+    }
+  }
+  return Float32Array.from(sums);
+}
+
+/** Q φ: what the layer's node makes of its features with k random rows a group in the place of W. */
+function randomFeatures(
+  b: Builder,
+  { m, groups, weight }: Layer,
+  { kind, node, features }: Use,
+  k: number,
+  random: Float32Array,
+): ValueId {
+  switch (kind) {
+    case "dense":
+      return matMul(b, features, b.constant(Tensor.float32([m, k], random)));
+    case "dense-left":
+      return matMul(b, b.constant(Tensor.float32([k, m], random)), features);
+    case "embedding":
+      return b.add("Gather", [b.constant(Tensor.float32([m, k], random)), features]);
+    case "convolution": {
+      const [, ...kernel] = b.dims(weight);
+      return b.add("Conv", [features, b.constant(Tensor.float32([k * groups, ...kernel], random))], node.attributes);
+    }
+    case "transposed-convolution": {
+      const [channels = 1, , ...kernel] = b.dims(weight);
+      const dims = [channels, k, ...kernel];
+      const values = random.subarray(0, count(dims));
+      return b.add("ConvTranspose", [features, b.constant(Tensor.float32(dims, values))], node.attributes);
+    }
+  }
+}

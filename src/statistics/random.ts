@@ -35,6 +35,16 @@ export class RandomStream {
     }
   }
 
+  /** Uniform on the open interval from 0 to 1. */
+  uniform(): number {
+    return ((this.#generator.next() >>> 0) + 0.5) / 2 ** 32;
+  }
+
+  /** Of the standard normal distribution (Box and Muller). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+
   /** Fills a range of an array with Rademacher variables. */
   fillSigns(target: Float32Array, start: number, end: number): void {
     for (let index = start; index < end; index++) target[index] = this.sign();
@@ -61,8 +71,8 @@ export class SampleStreams {
 }
 
 /** The same numbers in an order drawn from a seed (Fisher and Yates). */
-export function shuffled(values: Int32Array, seed: number): Int32Array {
-  const stream = new RandomStream(seed, "shuffle");
+export function shuffled(values: Int32Array, seed: number, name = "shuffle"): Int32Array {
+  const stream = new RandomStream(seed, name);
   const result = values.slice();
   for (let index = result.length - 1; index > 0; index--) {
     const other = stream.below(index + 1);

@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { describe, expect, test } from "vitest";
 import type { Layer } from "../../src/graph/layers.ts";
-import type { CurvatureOperator, Iteration, Plan, Task } from "../../src/measures/measure.ts";
+import type { CurvatureOperator, IterativeEstimate, Iteration, Plan, Task } from "../../src/measures/measure.ts";
 import { largestEigenvalue } from "../../src/measures/max-eigenvalue.ts";
 import { spectralDensity } from "../../src/measures/spectral-density.ts";
 import { lanczos } from "../../src/statistics/lanczos.ts";
@@ -130,10 +130,10 @@ describe("spectral density", () => {
   const density = async (matrix: Matrix, seed: number) => {
     const layer = { initializer: "w" } as Layer;
     const task = { layers: [layer], curvature: "hessian", above: () => ({ kind: "logits" }) } as unknown as Task;
-    const plan = spectralDensity.plan(layer, task) as Extract<Plan, { kind: "iterative" }>;
+    const plan = spectralDensity.plan!(layer, task) as Extract<Plan, { kind: "iterative" }>;
     const made = operator(matrix);
-    const iteration: Iteration = { seed, withOperator: (_, run) => run(made) };
-    return (await plan.run(iteration)).density!;
+    const iteration = { seed, withOperator: (_, run) => run(made) } as Pick<Iteration, "seed" | "withOperator">;
+    return ((await plan.run(iteration as Iteration)) as IterativeEstimate).density!;
   };
 
   test.each([0, 1, 2, 3, 4])("seed %d: weights sum to 1, the mean is trace / size", async (seed) => {

@@ -1,9 +1,8 @@
 import { DataError, UsageError } from "../errors.ts";
-import { type Files, readAll } from "./byte-file.ts";
+import { readArrayFile } from "./array-file.ts";
+import type { Files } from "./byte-file.ts";
 import type { NamedArray } from "./dataset.ts";
 import { disk } from "./files.ts";
-import { parseNpy } from "./npy.ts";
-import { parseNpz } from "./npz.ts";
 
 /** Which samples are taken, and how the result says so. */
 export interface Samples {
@@ -41,14 +40,7 @@ async function readIndexArray(path: string, files: Files): Promise<NamedArray> {
   if (!/\.np[yz]$/i.test(path)) {
     throw new UsageError(`--samples ${path}: expected a number, or an .npy or .npz file of indices.`);
   }
-  const bytes = await readAll(await files.open(path));
-  if (/y$/i.test(path)) return parseNpy(bytes, path);
-  const npz = parseNpz(bytes, path);
-  const [name, ...others] = npz.names;
-  if (name === undefined || others.length > 0) {
-    throw new DataError(`${path}: expected one array of indices, have ${npz.names.join(", ") || "none"}.`);
-  }
-  return npz.array(name);
+  return readArrayFile(path, "indices", files);
 }
 
 function checkedIndices({ name, type, dims, data }: NamedArray, path: string, n: number): Int32Array {

@@ -1,8 +1,10 @@
+import { generalizationGap } from "../measures/generalization-gap.ts";
 import type { Runtime } from "../runtime/session.ts";
 import { shuffled } from "../statistics/random.ts";
-import { measureModel, type Measurement, type Sampled, type Subject } from "./measure-model.ts";
+import { measureModel, type Measurement, type Subject } from "./measure-model.ts";
 import type { MeasureOptions } from "./options.ts";
-import type { Result, ResultRow } from "./result.ts";
+import type { Result, ResultRow, Warning } from "./result.ts";
+import type { Sampled } from "./sampled.ts";
 
 /** Samples of the first round. */
 const FIRST_SAMPLES = 256;
@@ -42,11 +44,11 @@ export async function measureToAccuracy(
   }
 }
 
-/** The row with the largest relative standard error. */
+/** The row with the largest relative standard error. That of a generalization gap is the test data's too, which stays as it is. */
 function worst({ results }: Result): { error: number; row?: ResultRow } {
   let found: { error: number; row?: ResultRow } = { error: 0 };
   for (const row of results) {
-    if (!row.standardError) continue;
+    if (!row.standardError || row.measure === generalizationGap.name) continue;
     const { data, probe } = row.standardError;
     const error = Math.hypot(data ?? Number.POSITIVE_INFINITY, probe) / Math.abs(row.value);
     if (error > found.error) found = { error, row };
@@ -62,6 +64,6 @@ function probesHelp({ method, value, standardError }: ResultRow, target: number)
 
 function unmet(measured: Measurement, target: number, row: ResultRow, error: number): Measurement {
   const text = `a relative standard error of ${target} was asked for; ${row.measure} has ${error.toPrecision(2)} on all samples given`;
-  const warning = { code: "relative-error-not-met", text, ...(row.layer !== null && { layer: row.layer }) };
+  const warning: Warning = { code: "relative-error-not-met", text, ...(row.layer !== null && { layer: row.layer }) };
   return { ...measured, result: { ...measured.result, warnings: [...measured.result.warnings, warning] } };
 }

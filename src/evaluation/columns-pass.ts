@@ -6,8 +6,9 @@ import type { Layer } from "../graph/layers.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 import { SampleStreams } from "../statistics/random.ts";
 import { CORRECT, COUNTED, LOSS, SPREAD } from "./names.ts";
+import type { Observation } from "./observations/observation.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
-import { formKey, type PlannedForm } from "./plan.ts";
+import { formKey, samplesKey, type PlannedForm, type PlannedRow } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 
 const COLUMN_TERMS = "flatness/column-terms";
@@ -16,12 +17,20 @@ const COLUMN_WEIGHTS = "flatness/column-weights";
 const SIGNS = "flatness/column-signs";
 
 /**
- * The pass that every measurement has: loss and accuracy, the last layer in closed form, and all layers whose Gauss-Newton
- * matrix is asked for, by columns pulled back once for all of them.
+ * The pass that every measurement has: loss and accuracy, what measures of the whole network emit, the last layer in closed form, and
+ * all layers whose Gauss-Newton matrix is asked for, by columns pulled back once for all of them.
  *
+ * @param observations on the same instance of the model
  * @param perRun columns that one run takes
  */
-export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], perRun: number, seed: number): Pass {
+export function columnsPass(
+  prepared: Prepared,
+  forms: readonly PlannedForm[],
+  rows: readonly PlannedRow[],
+  observations: readonly Observation[],
+  perRun: number,
+  seed: number,
+): Pass {
   const { b, batch, loss, scores, labels, terms } = prepared;
   const total = loss.columnCount(terms);
   const size = Math.min(perRun, total);
@@ -58,6 +67,9 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
   const counted = loss.counted?.(b, scores, labels);
   if (counted !== undefined) values.set(COUNTED, counted);
   if (spread !== undefined) values.set(SPREAD, spread);
+  for (const { measure, plan } of rows) {
+    if (plan.kind === "samples") values.set(samplesKey(measure), plan.emit(b, prepared));
+  }
   const additive = new Set<QuantityKey>();
   const random = new Set<QuantityKey>();
   for (const { layer, form, method } of forms) {
@@ -74,7 +86,7 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
     }
   }
 
-  const graph = b.graph(values);
+  const graph = b.graph(new Map([...values, ...observations.flatMap((observation) => [...observation.values])]));
   const takesAll = new Map([...values.keys()].map((name) => [name, [name]]));
   const takesColumns = new Map([...additive].map((name) => [name, [name]]));
   const streams = new SampleStreams(seed, "columns");
@@ -83,6 +95,9 @@ export function columnsPass(prepared: Prepared, forms: readonly PlannedForm[], p
     inputs: inputsOf(graph),
     batch,
     random,
+    observe(outputs, n) {
+      for (const observation of observations) observation.add(outputs, n);
+    },
     *runs(n, again): Iterable<Run> {
       const feeds = new Map<ValueId, RuntimeArray>();
       if (random.size > 0) {

@@ -1,11 +1,12 @@
 import { hessianVectorProduct } from "../calculus/hessian-vector-product.ts";
-import type { Batch } from "../data/dataset.ts";
+import { inverse, weightScales } from "../calculus/scaled-features.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import type { Curvature, CurvatureOperator } from "../measures/measure.ts";
 import type { RuntimeArray, Session } from "../runtime/session.ts";
 import type { Prepared } from "./prepare.ts";
-import { feedsOf, type RunOptions, type Source } from "./run.ts";
+import { fedBatches, fedTo, sampleWeights, type Source } from "./batches.ts";
+import type { RunOptions } from "./run.ts";
 
 const WEIGHTS: ValueId = "flatness/sample-weights";
 
@@ -15,6 +16,8 @@ interface Block {
   readonly offset: number;
   readonly places: Int32Array;
   readonly dims: readonly number[];
+  /** Where features are taken over σ: 1/σ of each weight, as the matrix is that of Wσ. */
+  readonly inverses?: Float64Array;
 }
 
 /**
@@ -66,31 +69,22 @@ async function product(
   vector: Float64Array,
 ): Promise<Float64Array> {
   const feeds = new Map<ValueId, RuntimeArray>();
-  for (const { initializer, offset, places, dims } of blocks) {
+  for (const { initializer, offset, places, dims, inverses } of blocks) {
     const data = new Float32Array(places.length);
-    places.forEach((place, index) => (data[place] = vector[offset + index] as number));
+    places.forEach((place, index) => (data[place] = (vector[offset + index] as number) * (inverses?.[index] ?? 1)));
     feeds.set(`flatness/v ${initializer}`, { type: "float32", dims, data });
   }
   const sum = new Float64Array(vector.length);
-  const { data, indices, binding, labels } = source;
-  let read: Batch | undefined;
-  for (let start = 0; start < indices.length; start += batch) {
-    options.signal?.throwIfAborted();
-    const chosen = indices.subarray(start, start + batch);
-    read = await data.read(chosen, [...binding.arrays, labels], read);
-    const counts = Float32Array.from({ length: batch }, (_, index) => Number(index < chosen.length));
-    const all = new Map([
-      ...feedsOf(source, read, chosen, batch),
-      ...feeds,
-      [WEIGHTS, { type: "float32", dims: [batch], data: counts }] as const,
-    ]);
-    const outputs = await session.run(new Map([...all].filter(([name]) => inputs.has(name))));
-    for (const { initializer, offset, places } of blocks) {
+  for await (const { n, feeds: own } of fedBatches(source, batch, options.signal)) {
+    const counts = { type: "float32" as const, dims: [batch], data: sampleWeights(n, batch) };
+    const outputs = await session.run(fedTo(inputs, own, feeds, new Map([[WEIGHTS, counts]])));
+    for (const { initializer, offset, places, inverses } of blocks) {
       const values = outputs.get(`flatness/Hv ${initializer}`)?.data as Float32Array | undefined;
       if (!values) continue;
-      places.forEach(
-        (place, index) => (sum[offset + index] = (sum[offset + index] as number) + (values[place] as number) / terms),
-      );
+      places.forEach((place, index) => {
+        const share = ((values[place] as number) / terms) * (inverses?.[index] ?? 1);
+        sum[offset + index] = (sum[offset + index] as number) + share;
+      });
     }
   }
   return sum;
@@ -99,12 +93,20 @@ async function product(
 function blocksOf({ b, layers: all }: Prepared, layers: readonly Layer[]): Block[] {
   let offset = 0;
   const seen = new Set<ValueId>();
-  return layers.flatMap(({ name }) => {
-    const layer = all.find((known) => known.name === name) as Layer;
+  return layers.flatMap((asked) => {
+    const layer = all.find(({ name }) => name === asked.name) as Layer;
     // A weight that is two layers stands once in a vector of the whole network.
     if (seen.has(layer.initializer)) return [];
     seen.add(layer.initializer);
-    const block = { initializer: layer.initializer, offset, places: layer.places(), dims: b.dims(layer.initializer) };
+    const { initializer } = layer;
+    const inverses = asked.scaling && inverse(weightScales(asked));
+    const block = {
+      initializer,
+      offset,
+      places: layer.places(),
+      dims: b.dims(initializer),
+      ...(inverses && { inverses }),
+    };
     offset += block.places.length;
     return [block];
   });

@@ -1,34 +1,43 @@
-import { mixesPositions } from "../calculus/position-mixing.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { DataError, ModelError, UnsupportedOperatorError } from "../errors.ts";
+import { obstacle } from "../calculus/above.ts";
+import { DataError, ModelError } from "../errors.ts";
 import { fuse } from "../graph/fusion.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
-import { firstNaN } from "../graph/nan.ts";
 import type { HalfPrecision } from "../graph/widening.ts";
 import { defaultMeasures, measuresNamed } from "../measures/catalog.ts";
+import { generalizationGap } from "../measures/generalization-gap.ts";
 import { directionCount } from "../measures/layer-curvature.ts";
-import type { Form, IterativeEstimate, Iteration, Task } from "../measures/measure.ts";
+import type { Form, Task } from "../measures/measure.ts";
 import type { Runtime } from "../runtime/session.ts";
 import { version } from "../version.ts";
+import type { Source } from "./batches.ts";
 import { bindInputs } from "./binding.ts";
+import { checkMeasurable, checkWeights } from "./checks.ts";
 import { chooseLayers, chooseLoss, labelField } from "./choice.ts";
 import { columnsPass } from "./columns-pass.ts";
-import { columnBatch, columnCost, evenChunk, largestValue, probeBatch, sweepSize } from "./cost.ts";
-import { withOperator } from "./curvature-operator.ts";
+import { columnBatch, evenChunk, largestValue, probeBatch, sweepSize } from "./cost.ts";
+import { featureSpreads, scalesOf, type FeatureSpread } from "./feature-deviations.ts";
 import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
+import { iterate } from "./iteration.ts";
 import { CORRECT, LOSS } from "./names.ts";
+import { observe } from "./observations/observe.ts";
 import type { MeasureOptions } from "./options.ts";
 import type { Pass } from "./pass.ts";
-import { formsOf, planRows, type PlannedForm, type PlannedRow, type RefusedLayer } from "./plan.ts";
+import { formsOf, planRows, type PlannedForm, type Refused } from "./plan.ts";
 import { prepare, type Preparation, type Prepared } from "./prepare.ts";
+import { progressOf } from "./progress.ts";
 import type { PerSample, Result } from "./result.ts";
 import { checkRewriting } from "./rewriting.ts";
 import { finite, layerRow, perSampleOf, resultRow } from "./rows.ts";
-import { runPass, type Source } from "./run.ts";
+import { runPass, type RunOptions } from "./run.ts";
+import type { Sampled } from "./sampled.ts";
+import { taskOf } from "./task.ts";
+import { runTest, testSource } from "./test-data.ts";
 import { Totals } from "./totals.ts";
 import { UnknownShapes } from "./unknown-shapes.ts";
 import { warningsOf } from "./warnings.ts";
+
+export type { Sampled } from "./sampled.ts";
 
 /** A model to measure. */
 export interface Subject {
@@ -37,13 +46,6 @@ export interface Subject {
   readonly sha256: string;
   readonly opset: number;
   readonly precision?: HalfPrecision;
-}
-
-/** The samples of a data set that are measured on. */
-export interface Sampled {
-  readonly data: Dataset;
-  readonly indices: Int32Array;
-  readonly description: string;
 }
 
 export interface Measurement {
@@ -60,6 +62,8 @@ const PRODUCT_BATCH = 64;
 const PROBES = 4;
 const PAIRED_SAMPLES = 160;
 const IGNORED = -100;
+/** Elements of the largest value of one run in float64. */
+const LARGEST_SPREAD = 4e6;
 
 /**
  * Measures a model on data: every requested measure of every requested layer, in one pass for all that the columns of the loss
@@ -76,49 +80,60 @@ export async function measureModel(
 ): Promise<Measurement> {
   const started = performance.now();
   const { data, indices } = sampled;
-  const { seed = 0, provider = "cpu", threads = runtime.cores, labels = "y" } = options;
-  if (indices.length === 0) throw new DataError(`${data.source}: expected at least one sample, have none`);
+  const n = indices.length;
+  const { seed = 0, provider = "cpu", threads = runtime.cores, labels = "y", signal, test, normalize } = options;
+  if (n === 0) throw new DataError(`${data.source}: expected at least one sample, have none`);
   checkWeights(subject.graph, subject.file);
   const graph = fuse(subject.graph);
   const session = { provider, threads };
   const binding = bindInputs(graph, data, options.inputs);
   const field = labelField(data, labels);
   const loss = chooseLoss(field, options.loss);
-  const measures = measuresNamed(options.measures ?? defaultMeasures);
+  const measures = measuresNamed(options.measures ?? [...defaultMeasures, ...(test ? [generalizationGap.name] : [])]);
   const shapes = new UnknownShapes();
-  const known = (batch: number) => shapes.get(batch);
-  const preparation: Preparation = {
-    graph,
-    loss,
-    labels: field.dims,
-    output: options.output,
-    types: binding.types,
-    known,
-  };
+  const { types } = binding;
+  let scales: Preparation["scales"] = new Map();
   const prepared = async (batch: number) => {
     await shapes.find(graph, binding, data, indices, batch, runtime, session);
-    return prepare(preparation, batch);
+    const { dims } = field;
+    const known = (size: number) => shapes.get(size);
+    return prepare({ graph, loss, labels: dims, output: options.output, scales, types, known }, batch);
   };
+  const { probes = PROBES, pairedSamples = PAIRED_SAMPLES, ignoreIndex = IGNORED } = options;
+  const progress = progressOf(options);
+  const running: RunOptions = { runtime, session, signal, pairedSamples, onBatch: progress.onBatch };
+  const sourceAt = ({ terms }: Prepared): Source => ({ data, indices, binding, loss, terms, labels, ignoreIndex });
+  // Equal batches: what pads a last one is computed for nothing.
+  const limit = (batch: number, of = n) => Math.min(of, options.batch ?? evenChunk(of, batch));
 
-  const plan = (at: Prepared, before?: readonly RefusedLayer[]) => {
+  const first = await prepared(1);
+  const largest = largestValue(first);
+  const chosen = chooseLayers(first, options.layers ?? "all");
+  const spreads = new Map<string, FeatureSpread>();
+  if (normalize) {
+    const at = await prepared(limit(Math.max(1, Math.min(FORWARD_BATCH, Math.floor(LARGEST_SPREAD / largest)))));
+    const names = chosen.map(({ name }) => name);
+    const scaled = at.layers.filter((layer) => names.includes(layer.name) && obstacle(at.above(layer)) === undefined);
+    for (const [name, spread] of await featureSpreads(at, scaled, sourceAt(at), running)) spreads.set(name, spread);
+    scales = scalesOf(spreads, normalize);
+  }
+
+  const plan = (at: Prepared, before?: readonly Refused[]) => {
     const layers = chooseLayers(at, options.layers ?? "all");
-    const task = taskOf(at, layers, options, indices.length);
+    const task = taskOf(at, graph, layers, options, n);
     return { at, layers, task, ...planRows(layers, measures, task, before) };
   };
   // Once to see what the methods are, once at the batch size that suits them.
-  const sketch = plan(await prepared(1));
+  const sketch = plan(normalize ? await prepared(1) : first);
   const forms = formsOf(sketch.rows);
   const chunk = evenChunk(loss.columnCount(sketch.task.terms), LARGEST_COLUMN_CHUNK);
-  const largest = largestValue(sketch.at);
-  // Equal batches: what pads a last one is computed for nothing.
-  const limit = (batch: number) => Math.min(indices.length, options.batch ?? evenChunk(indices.length, batch));
   const main = await prepared(limit(mainBatch(forms, loss.estimatedCount(sketch.task.terms), chunk, largest)));
   const { layers, task, rows, refused } = plan(main, sketch.refused);
   checkMeasurable(main, rows, refused);
   const planned = formsOf(rows);
 
-  const { probes = PROBES, pairedSamples = PAIRED_SAMPLES } = options;
-  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, chunk, seed)];
+  const observations = observe(main, rows, seed);
+  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, rows, observations, chunk, seed)];
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
       const count = Math.max(...swept.forms.map((form) => directionCount(swept.layer, form, swept.mixes)));
@@ -136,21 +151,14 @@ export async function measureModel(
 
   if (main.rewritten.length > 0) await checkRewriting(graph, main, binding, data, indices, runtime, session);
   const built = performance.now();
-  const { ignoreIndex = IGNORED } = options;
-  const source: Source = { data, indices, binding, loss, terms: main.terms, labels, ignoreIndex };
-  const totals = new Totals(indices.length, options.perSample ?? false);
-  const n = indices.length;
+  const source = sourceAt(main);
+  const totals = new Totals(n, options.perSample ?? false);
+  const tested = test && testSource(test, graph, source, options.inputs);
+  progress.expect(passes.length * n + (tested?.indices.length ?? 0));
   let loading = 0;
-  for (const [index, build] of passes.entries()) {
-    const onBatch = (done: number) =>
-      options.onProgress?.(index * indices.length + done, passes.length * indices.length);
-    loading += await runPass(await build(), source, totals, {
-      runtime,
-      session,
-      signal: options.signal,
-      pairedSamples,
-      onBatch,
-    });
+  for (const build of passes) {
+    loading += await runPass(await build(), source, totals, running);
+    progress.next(n);
   }
 
   const losses = totals.moments.get(LOSS);
@@ -159,19 +167,22 @@ export async function measureModel(
       `${subject.file}: the loss on ${data.source} is ${losses?.mean}; expected a finite number: are the outputs raw scores, and is the input scaled as in training?`,
     );
   }
-  const iteration: Iteration = {
+  const onTest =
+    tested && (await runTest(await prepared(limit(FORWARD_BATCH, tested.indices.length)), rows, tested, running));
+  const { iterated, refused: unfound } = await iterate(rows, {
+    task,
+    source,
     seed,
-    async withOperator(among, run) {
-      const at = await prepared(limit(PRODUCT_BATCH));
-      const running = { runtime, session, signal: options.signal, pairedSamples: 0, onBatch: () => undefined };
-      return withOperator(at, among, task.curvature, source, n * losses.meanTerms, running, run);
-    },
-  };
-  const iterated = new Map<PlannedRow, IterativeEstimate>();
-  for (const row of rows) if (row.plan.kind === "iterative") iterated.set(row, await row.plan.run(iteration));
+    meanTerms: losses.meanTerms,
+    running: { ...running, onBatch: () => undefined },
+    prepared: async () => prepared(limit(PRODUCT_BATCH)),
+  });
   const correct = totals.moments.get(CORRECT);
   const finished = performance.now();
-  const results = rows.map((row) => resultRow(row, totals, n, probes, iterated.get(row)));
+  const measured = { totals, test: onTest?.totals, n, probes, normalize, iterated };
+  const found = rows.filter((row) => row.plan.kind !== "iterative" || iterated.has(row));
+  const results = found.map((row) => resultRow(row, measured));
+  const skipped = [...refused, ...unfound];
   const result: Result = {
     schema: 1,
     model: {
@@ -197,9 +208,16 @@ export async function measureModel(
       standardError: finite(losses.standardError),
       ...(correct && { accuracy: correct.mean }),
     },
-    layers: layers.map((layer) => layerRow(layer, refused.find((entry) => entry.layer === layer)?.reason)),
+    ...(onTest && { test: onTest.test }),
+    layers: layers.map((layer) =>
+      layerRow(layer, skipped.find((entry) => entry.layer === layer)?.reason, spreads.get(layer.name)?.still),
+    ),
     results,
+    ...skippedMeasures(skipped),
     warnings: warningsOf({
+      observations,
+      indices,
+      meanTerms: losses.meanTerms,
       prepared: main,
       rows,
       results,
@@ -207,6 +225,8 @@ export async function measureModel(
       regression: !loss.classification,
       iterated,
       precision: subject.precision,
+      normalize,
+      spreads,
     }),
     environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch: main.batch, seed },
     seconds: {
@@ -219,31 +239,12 @@ export async function measureModel(
   return { result, perSample: perSampleOf(rows, totals) };
 }
 
-function taskOf(at: Prepared, layers: readonly Layer[], options: MeasureOptions, samples: number): Task {
-  const { method = "auto", curvature = "hessian" } = options;
-  const throughColumns = layers.filter((layer) => {
-    const { kind } = at.above(layer);
-    return kind === "piecewise-linear" || (kind !== "logits" && curvature === "gauss-newton");
-  });
-  const columns = at.loss.columnCount(at.terms);
-  const mixing = new Map<Layer, boolean>();
-  return {
-    b: at.b,
-    loss: at.loss,
-    terms: at.terms,
-    scores: at.scores,
-    layers: at.layers,
-    method,
-    curvature,
-    samples,
-    above: at.above,
-    mixes(layer) {
-      const found = mixing.get(layer) ?? (layer.positions > 1 && mixesPositions(at.b, layer, at.scores));
-      mixing.set(layer, found);
-      return found;
-    },
-    columnCost: throughColumns.length === 0 ? 1 : columnCost(at.layers, throughColumns, columns),
-  };
+/** What cannot be had of the whole network. */
+function skippedMeasures(refused: readonly Refused[]): Pick<Result, "skipped"> {
+  const skipped = refused.filter(({ layer }) => layer === null);
+  return skipped.length > 0
+    ? { skipped: skipped.map(({ measure, reason }) => ({ measure: measure.name, reason })) }
+    : {};
 }
 
 /** A layer of one instance in another, by its name. */
@@ -262,25 +263,7 @@ function sweptLayers(forms: readonly PlannedForm[], method: PlannedForm["method"
 function mainBatch(forms: readonly PlannedForm[], estimated: number, chunk: number, largest: number): number {
   const methods = forms.map((form) => form.method);
   if (methods.includes("gauss-newton-exact")) return columnBatch(chunk, largest);
-  return methods.includes("gauss-newton-probes") ? columnBatch(estimated, largest) : FORWARD_BATCH;
-}
-
-/** @throws UnsupportedOperatorError or ModelError when nothing of what was asked for can be had */
-function checkMeasurable(at: Prepared, rows: readonly PlannedRow[], refused: readonly RefusedLayer[]): void {
-  if (rows.some(({ plan }) => plan.kind !== "weights") || refused.length === 0) return;
-  const reasons = new Map(refused.map(({ layer, reason }) => [layer.name, `layer ${layer.name}: ${reason}`]));
-  const message = [...reasons.values()].join("; ");
-  const unsupported = refused.some(({ layer }) => at.above(layer).kind === "unsupported");
-  throw unsupported ? new UnsupportedOperatorError(message) : new ModelError(message);
-}
-
-/** Weights that are no numbers make every result one. */
-function checkWeights(graph: Graph, file: string): void {
-  for (const [name, tensor] of graph.constants) {
-    const bad = firstNaN(tensor);
-    if (bad !== undefined)
-      throw new ModelError(
-        `${file}: weight ${name} has NaN at element ${bad}; expected numbers: did training diverge?`,
-      );
-  }
+  if (methods.includes("gauss-newton-probes")) return columnBatch(estimated, largest);
+  // The gradient is pulled back to the layers that are swept.
+  return methods.every((method) => method === "closed-form") ? FORWARD_BATCH : columnBatch(1, largest);
 }

@@ -1,4 +1,6 @@
-import type { Curvature, Method } from "../measures/measure.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Curvature, Method, Noise, Normalization } from "../measures/measure.ts";
+import type { Sampled } from "./sampled.ts";
 
 /** What is asked of a measurement; the command line's options, under the same names. */
 export interface MeasureOptions {
@@ -30,6 +32,23 @@ export interface MeasureOptions {
   readonly probes?: number;
   /** About so many samples have random quantities drawn twice, with as many probes again, from which the probe error is known; default 160. */
   readonly pairedSamples?: number;
+  /**
+   * Divide the features of every measured layer by their standard deviation and multiply its weights with it, so that measures do not
+   * change with the scale of single features (Theorem 4); `variance`, which is not invariant, for comparison with published numbers.
+   */
+  readonly normalize?: Normalization;
+  /** Count biases as weights of the network: in its norm and gradient, the Fisher-Rao norm, and under noise. */
+  readonly biases?: boolean;
+  /** Factor of the Fisher-Rao norm's closed form. Default: the number of layers with weights. */
+  readonly prefactor?: number;
+  /** Noise of PAC-Bayes measures: of one size (default), or in proportion to each weight. */
+  readonly noise?: Noise;
+  /** How often noise is drawn; default 10. */
+  readonly noiseDraws?: number;
+  /** The network with the weights that distances are from. */
+  readonly init?: { readonly file: string; readonly graph: Graph };
+  /** Data to test on. With it the generalization gap is among the default measures. */
+  readonly test?: Sampled;
   /** Keep every sample's value. */
   readonly perSample?: boolean;
   /** Told after each batch how many of the samples are done. */

@@ -30,6 +30,8 @@ export interface Pass {
    * there is one, tells beforehand which samples have a large one.
    */
   readonly random: ReadonlySet<QuantityKey>;
+  /** Takes what else a batch's first run gives; its first n samples are not padding. Second draws are not shown to it. */
+  observe?(outputs: ReadonlyMap<string, RuntimeArray>, n: number): void;
   /**
    * @param n samples of the batch that are not padding
    * @param again places of these samples among all, when this is their second draw

@@ -1,5 +1,6 @@
+import { unscaled } from "../calculus/scaled-features.ts";
 import type { Layer } from "../graph/layers.ts";
-import type { CurvatureMethod, Form, Measure, Plan, Task } from "../measures/measure.ts";
+import type { CurvatureMethod, Form, Measure, Plan, Refusal, Task } from "../measures/measure.ts";
 import type { QuantityKey } from "./pass.ts";
 
 /** One row to be: a measure of a layer and how it is had. */
@@ -10,15 +11,16 @@ export interface PlannedRow {
   readonly plan: Plan;
 }
 
-/** A layer that a measure cannot be had for. */
-export interface RefusedLayer {
-  readonly layer: Layer;
+/** A measure that cannot be had: of a layer, or of the whole network where that is null. */
+export interface Refused {
+  readonly layer: Layer | null;
   readonly measure: Measure;
   readonly reason: string;
 }
 
 /**
- * Measures × layers, each with its plan or the reason why there is none.
+ * Measures × layers, each with its plans or the reason why there are none. What is of the whole network is of the layers as the model
+ * has them, whether their features are scaled or not; beside a measure's layers it stands only where all of them are asked for.
  *
  * @param before what was refused at another batch size: an axis as long as the batch is not yet the batch
  */
@@ -26,21 +28,26 @@ export function planRows(
   layers: readonly Layer[],
   measures: readonly Measure[],
   task: Task,
-  before: readonly RefusedLayer[] = [],
-): { rows: PlannedRow[]; refused: RefusedLayer[] } {
+  before: readonly Refused[] = [],
+): { rows: PlannedRow[]; refused: Refused[] } {
   const rows: PlannedRow[] = [];
-  const refused: RefusedLayer[] = [];
+  const refused: Refused[] = [];
+  const take = (layer: Layer | null, measure: Measure, plans: Plan | Refusal | readonly Plan[]) => {
+    if (!("kind" in plans)) for (const plan of plans) rows.push({ layer, measure, plan });
+    else if (plans.kind === "refusal") refused.push({ layer, measure, reason: plans.reason });
+    else rows.push({ layer, measure, plan: plans });
+  };
   for (const layer of layers) {
     for (const measure of measures) {
-      const earlier = before.find((entry) => entry.layer.name === layer.name && entry.measure === measure);
-      const plan = earlier ? ({ kind: "refusal", reason: earlier.reason } as const) : measure.plan(layer, task);
-      if (plan.kind === "refusal") refused.push({ layer, measure, reason: plan.reason });
-      else rows.push({ layer, measure, plan });
+      if (!measure.plan) continue;
+      const earlier = before.find((entry) => entry.layer?.name === layer.name && entry.measure === measure);
+      take(layer, measure, earlier ? { kind: "refusal", reason: earlier.reason } : measure.plan(layer, task));
     }
   }
+  const whole = task.layers.map(unscaled);
   for (const measure of measures) {
-    const plan = measure.planNetwork?.(layers, task);
-    if (plan && plan.kind !== "refusal") rows.push({ layer: null, measure, plan });
+    if (!measure.planNetwork || (measure.plan && layers.length < whole.length)) continue;
+    take(null, measure, measure.planNetwork(whole, task));
   }
   return { rows, refused };
 }
@@ -69,4 +76,9 @@ export function formKey(layer: Layer, form: Form): QuantityKey {
 /** The Gauss-Newton part of a form that is the Hessian's. */
 export function gaussNewtonKey(layer: Layer, form: Form): QuantityKey {
   return `gauss-newton ${form}/${layer.name}`;
+}
+
+/** The value per sample of a measure of the whole network. */
+export function samplesKey({ name }: Measure): QuantityKey {
+  return `samples/${name}`;
 }

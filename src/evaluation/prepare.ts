@@ -1,5 +1,6 @@
 import { classifyAbove, type Above } from "../calculus/above.ts";
 import type { Scored } from "../calculus/hessian-form.ts";
+import { unscaled, withScaledFeatures } from "../calculus/scaled-features.ts";
 import { ModelError } from "../errors.ts";
 import type { Builder } from "../graph/builder.ts";
 import type { Graph, ValueId, ValueType } from "../graph/graph.ts";
@@ -30,12 +31,15 @@ export interface Preparation {
   readonly output: string | undefined;
   /** Types of the inputs at a batch size. */
   types(batch: number): ReadonlyMap<ValueId, ValueType>;
+  /** σ of the features of layers, by their names, where they are to be scaled. */
+  readonly scales?: ReadonlyMap<string, Float64Array>;
   /** Types behind operators without a shape rule at a batch size, found by running the model. */
   known(batch: number): ReadonlyMap<ValueId, ValueType>;
 }
 
 /** @throws ModelError when the outputs are nothing that the loss can be of */
-export function prepare({ graph, loss, labels, output, types, known }: Preparation, batch: number): Prepared {
+export function prepare(preparation: Preparation, batch: number): Prepared {
+  const { graph, loss, labels, output, scales, types, known } = preparation;
   const { builder: b, rewritten } = instantiate(graph, types(batch), known(batch));
   const outputs = rawOutputs(b, graph, output, loss.ofScores);
   const terms = loss.terms(checkedDims(b, outputs, batch), labels);
@@ -44,6 +48,10 @@ export function prepare({ graph, loss, labels, output, types, known }: Preparati
     ? b.input(LABELS, "int64", [batch, terms.terms])
     : b.input(LABELS, "float32", [batch, terms.terms, terms.classes]);
   const kinds = new Map<Layer, Above>();
+  const layers = findLayers(b).map((layer) => {
+    const own = scales?.get(layer.name);
+    return own ? withScaledFeatures(layer, own) : layer;
+  });
   return {
     b,
     batch,
@@ -52,11 +60,12 @@ export function prepare({ graph, loss, labels, output, types, known }: Preparati
     terms,
     scores,
     labels: label,
-    layers: findLayers(b),
+    layers,
     rewritten,
     above(layer) {
-      const found = kinds.get(layer) ?? classifyAbove(b, layer, scores);
-      kinds.set(layer, found);
+      const own = unscaled(layer);
+      const found = kinds.get(own) ?? classifyAbove(b, own, scores);
+      kinds.set(own, found);
       return found;
     },
   };

@@ -32,11 +32,22 @@ export interface Result {
     /** Share of samples whose largest output is the label; absent for a regression loss. */
     readonly accuracy?: number;
   };
+  /** The data that `generalization-gap` is against, where some was given. */
+  readonly test?: TestData;
   readonly layers: readonly LayerRow[];
   readonly results: readonly ResultRow[];
+  /** How far measures are the same for other networks of the same function, where that was asked for. */
+  readonly invariance?: readonly InvarianceRow[];
+  /** Measures of the whole network that cannot be had, and why. */
+  readonly skipped?: readonly { readonly measure: string; readonly reason: string }[];
   readonly warnings: readonly Warning[];
   readonly environment: Environment;
   readonly seconds: { readonly total: number; readonly [part: string]: number };
+}
+
+/** Test data, with the loss and accuracy on it. */
+export interface TestData extends Pick<Result["data"], "source" | "sha256" | "n" | "split" | "preprocess"> {
+  readonly loss: Omit<Result["loss"], "kind">;
 }
 
 /** A file of weights, or one part of it: `ema` of `checkpoint.pt#ema`. */
@@ -60,6 +71,8 @@ export interface LayerRow {
   readonly m: number;
   readonly positions: number;
   readonly groups: number;
+  /** Features that do not vary, which a normalization drops: columns of W, or input channels of a convolution. */
+  readonly dropped?: readonly number[];
   /** Why the layer was not measured. */
   readonly skipped?: string;
 }
@@ -77,13 +90,52 @@ export interface ResultRow {
   readonly options: Readonly<Record<string, unknown>>;
   /** Nodes and weights of a spectral density. */
   readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[] };
+  /** The noise on the weights that a PAC-Bayes measure is made of. */
+  readonly noise?: {
+    readonly sigma: number;
+    readonly standardError: { readonly data: number; readonly probe: number };
+    readonly drop: number;
+    readonly draws: number;
+  };
   /** Where the Hessian was swept: the same with the Gauss-Newton matrix, and what the Hessian has more. */
   readonly gaussNewton?: { readonly value: number; readonly difference: number };
 }
 
+/** The largest relative change of a measure from a network to random ones of the same function. */
+export interface InvarianceRow extends Pick<ResultRow, "layer" | "measure" | "options"> {
+  /** How the others were drawn: layers times factors, neurons times factors, or all scores moved alike. */
+  readonly rewriting: "layer-wise" | "neuron-wise" | "softmax-shift";
+  /** null where the value is 0 and another's is not, or where another has none. */
+  readonly largestChange: number | null;
+  /** How many others. */
+  readonly twins: number;
+}
+
+/** Stable: docs/warnings.md has a section on each. */
+export type WarningCode =
+  | "batch-rewritten"
+  | "dead-features"
+  | "equal-features-different-labels"
+  | "features-dropped"
+  | "few-samples"
+  | "gauss-newton-differs"
+  | "gauss-newton-is-not-hessian"
+  | "gradient-not-small"
+  | "half-precision-widened"
+  | "held-out-seen"
+  | "iteration-not-converged"
+  | "labels-unknown"
+  | "not-rescalable"
+  | "regression-labels"
+  | "relative-error-not-met"
+  | "trailing-activation"
+  | "twin-differs"
+  | "variance-normalization"
+  | "weights-by-shape"
+  | "weights-kept";
+
 export interface Warning {
-  /** Stable: documented under this name. */
-  readonly code: string;
+  readonly code: WarningCode;
   readonly text: string;
   readonly layer?: string;
 }

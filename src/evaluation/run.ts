@@ -1,24 +1,10 @@
-import type { Batch, Dataset, NamedArray } from "../data/dataset.ts";
-import type { LabelOptions, Loss, Terms } from "../losses/loss.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Runtime, RuntimeArray, Session, SessionOptions } from "../runtime/session.ts";
-import { padded, type Binding } from "./binding.ts";
+import { fedBatches, fedTo, type Source } from "./batches.ts";
 import { Draws } from "./draws.ts";
-import { LABELS, SPREAD } from "./names.ts";
-import type { Pass, QuantityKey } from "./pass.ts";
+import { SPREAD } from "./names.ts";
+import { inputsOf, type Pass, type QuantityKey } from "./pass.ts";
 import type { Totals } from "./totals.ts";
-
-/** The data and how it goes into a graph, whatever the pass. */
-export interface Source {
-  readonly data: Dataset;
-  readonly indices: Int32Array;
-  readonly binding: Binding;
-  readonly loss: Loss;
-  readonly terms: Terms;
-  /** Name of the array of labels. */
-  readonly labels: string;
-  readonly ignoreIndex: number;
-}
 
 export interface RunOptions {
   readonly runtime: Runtime;
@@ -84,34 +70,14 @@ async function* batches(
   signal: AbortSignal | undefined,
   again?: Int32Array,
 ): AsyncGenerator<BatchValues> {
-  const { data, binding, labels } = source;
   const indices = again ? again.map((place) => source.indices[place] as number) : source.indices;
-  let read: Batch | undefined;
-  for (let start = 0; start < indices.length; start += pass.batch) {
-    signal?.throwIfAborted();
-    const chosen = indices.subarray(start, start + pass.batch);
-    read = await data.read(chosen, [...binding.arrays, labels], read);
-    const feeds = feedsOf(source, read, chosen, pass.batch);
-    if (prologue && pass.prologue) {
-      const known = new Set(pass.prologue.graph.inputs.map((input) => input.name));
-      const outputs = await prologue.run(new Map([...feeds].filter(([name]) => known.has(name))));
-      for (const [name, array] of pass.prologue.derive(outputs)) feeds.set(name, array);
+  const known = pass.prologue && inputsOf(pass.prologue.graph);
+  for await (const { start, n, feeds } of fedBatches(source, pass.batch, signal, indices)) {
+    if (prologue && pass.prologue && known) {
+      for (const [name, array] of pass.prologue.derive(await prologue.run(fedTo(known, feeds)))) feeds.set(name, array);
     }
-    const n = chosen.length;
     yield { start, n, values: await runBatch(session, pass, feeds, n, again?.subarray(start, start + n)) };
   }
-}
-
-/** What goes into a graph at a batch size: inputs and labels of the samples `indices`, which have been read. */
-export function feedsOf(source: Source, read: Batch, indices: Int32Array, batch: number): Map<ValueId, RuntimeArray> {
-  const { binding, loss, terms, labels, ignoreIndex } = source;
-  const feeds = binding.feeds(read, batch);
-  const given = read.get(labels) as NamedArray;
-  const options: LabelOptions = { ignoreIndex, sample: (index) => indices[index] as number };
-  const prepared = loss.prepare(given, terms, options);
-  const data = padded(prepared.data, indices.length, batch);
-  feeds.set(LABELS, { type: prepared.type, dims: [batch, ...prepared.dims.slice(1)], data });
-  return feeds;
 }
 
 /** All runs of a batch, their values added in float64. */
@@ -123,8 +89,11 @@ async function runBatch(
   again: Int32Array | undefined,
 ): Promise<Map<QuantityKey, Float64Array>> {
   const sums = new Map<QuantityKey, Float64Array>();
+  let isFirst = !again;
   for (const run of pass.runs(n, again)) {
-    const outputs = await session.run(new Map([...feeds, ...run.feeds].filter(([name]) => pass.inputs.has(name))));
+    const outputs = await session.run(fedTo(pass.inputs, feeds, run.feeds));
+    if (isFirst) pass.observe?.(outputs, n);
+    isFirst = false;
     for (const [output, keys] of run.takes) {
       const data = outputs.get(output)?.data as Float32Array;
       for (const key of keys) {

@@ -1,5 +1,7 @@
 import type { HalfPrecision } from "../graph/widening.ts";
-import type { IterativeEstimate } from "../measures/measure.ts";
+import type { IterativeEstimate, Normalization } from "../measures/measure.ts";
+import type { FeatureSpread } from "./feature-deviations.ts";
+import type { Observation, Seen } from "./observations/observation.ts";
 import type { Prepared } from "./prepare.ts";
 import type { PlannedRow } from "./plan.ts";
 import type { ResultRow, Warning } from "./result.ts";
@@ -10,7 +12,8 @@ const FEW_SAMPLES = 30;
 /** From this share of the value on the Gauss-Newton value is worth a word. */
 const NOTABLE_DIFFERENCE = 0.05;
 
-export interface Observed {
+export interface Observed extends Omit<Seen, "results"> {
+  readonly observations: readonly Observation[];
   readonly prepared: Prepared;
   readonly rows: readonly PlannedRow[];
   readonly results: readonly ResultRow[];
@@ -19,10 +22,14 @@ export interface Observed {
   /** What iterations had to say of their rows. */
   readonly iterated: ReadonlyMap<PlannedRow, IterativeEstimate>;
   readonly precision: HalfPrecision | undefined;
+  readonly normalize: Normalization | undefined;
+  /** Of the layers whose features are scaled. */
+  readonly spreads: ReadonlyMap<string, FeatureSpread>;
 }
 
 /** What a reader of the numbers must know, each under a stable code. */
-export function warningsOf({ prepared, rows, results, n, regression, iterated, precision }: Observed): Warning[] {
+export function warningsOf(observed: Observed): Warning[] {
+  const { prepared, rows, results, n, regression, iterated, precision } = observed;
   const warnings: Warning[] = [];
   const { activation, value } = prepared.outputs;
   if (activation) {
@@ -56,7 +63,7 @@ export function warningsOf({ prepared, rows, results, n, regression, iterated, p
     });
   }
   for (const { layer, plan } of rows) {
-    if (layer === null || plan.kind === "weights" || plan.curvature !== "gauss-newton") continue;
+    if (layer === null || !("curvature" in plan) || plan.curvature !== "gauss-newton") continue;
     const above = prepared.above(layer);
     if (above.kind !== "smooth" && above.kind !== "reused") continue;
     if (warnings.some((known) => known.layer === layer.name)) continue;
@@ -83,6 +90,29 @@ export function warningsOf({ prepared, rows, results, n, regression, iterated, p
     if (warning === undefined) continue;
     const text = `${measure.name}: ${warning}`;
     warnings.push({ code: "iteration-not-converged", text, ...(layer && { layer: layer.name }) });
+  }
+  warnings.push(...observed.observations.flatMap((observation) => observation.warnings(observed)));
+  warnings.push(...normalizationWarnings(observed));
+  return warnings;
+}
+
+/** Features that a warning lists before it counts. */
+const MOST_LISTED = 8;
+
+function normalizationWarnings({ normalize, spreads }: Observed): Warning[] {
+  const warnings: Warning[] = [];
+  if (normalize === "variance") {
+    warnings.push({
+      code: "variance-normalization",
+      text: "features are divided by their variance, as the text of Theorem 4 has it; what is got changes with their scale, with the standard deviation it does not",
+    });
+  }
+  for (const [layer, { still, deviations }] of spreads) {
+    if (still.length === 0) continue;
+    const listed = still.slice(0, MOST_LISTED).join(", ");
+    const rest = still.length > MOST_LISTED ? `, and ${still.length - MOST_LISTED} more` : "";
+    const text = `${still.length} of ${deviations.length} features do not vary on the data and drop out of what is normalised: ${listed}${rest}`;
+    warnings.push({ code: "features-dropped", layer, text });
   }
   return warnings;
 }

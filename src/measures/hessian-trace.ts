@@ -6,8 +6,12 @@ export const hessianTrace: Measure = {
   name: "hessian-trace",
   symbol: "Tr(H)",
   title: "Hessian trace",
-  source: "trace of the risk's Hessian in W",
+  equation: "Tr(H), H = ∂²R/∂W∂W",
+  source: "trace of the mean loss's Hessian in the layer's weights",
   scope: "layer",
+  needs: ["derivative rules"],
+  exactness: "exact or estimated",
+  cost: "passes",
   invariances: ["softmax shift (last layer)"],
   plan: (layer, task) => planCurvature(layer, task, "trace"),
 };

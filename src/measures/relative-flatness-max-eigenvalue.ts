@@ -10,8 +10,12 @@ export const relativeFlatnessMaxEigenvalue: Measure = {
   name: "relative-flatness-max-eigenvalue",
   symbol: "κ_λ",
   title: "relative flatness by largest eigenvalues",
-  source: "Σ_s ‖w_s‖² λ_max(H_{s,s})",
+  equation: "κ_λ = Σ_s ‖w_s‖² λ_max(H_{s,s})",
+  source: "a variant in later papers and code, by Lanczos, row by row",
   scope: "layer",
+  needs: ["derivative rules"],
+  exactness: "exact",
+  cost: "many passes",
   invariances: ["layer-wise rescaling", "neuron-wise rescaling of its outputs"],
   plan: (layer, task) =>
     refusalOf(layer, task) ?? {

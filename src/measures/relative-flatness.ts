@@ -12,8 +12,12 @@ export const relativeFlatness: Measure = {
   name: "relative-flatness",
   symbol: "κ",
   title: "relative flatness",
+  equation: "κ = Σ_{s,s'} ⟨w_s, w_s'⟩ Tr(H_{s,s'})",
   source: "Petzka et al. 2021, Definition 3 (eq. 9)",
   scope: "layer",
+  needs: ["derivative rules"],
+  exactness: "exact or estimated",
+  cost: "passes",
   invariances: ["layer-wise rescaling", "neuron-wise rescaling of its outputs", "softmax shift (last layer)"],
   plan: (layer, task) => planCurvature(layer, task, "weighted"),
 };

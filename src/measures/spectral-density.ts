@@ -40,9 +40,13 @@ export const spectralDensity: Measure = {
   name: "spectral-density",
   symbol: "ρ(λ)",
   title: "spectral density",
+  equation: "Σ_k weight_k f(value_k) ≈ Tr f(H) / size",
   source: "stochastic Lanczos quadrature with full reorthogonalization",
-  scope: "layer",
-  invariances: [],
+  scope: "layer and network",
+  needs: ["derivative rules"],
+  exactness: "estimated",
+  cost: "many passes",
+  invariances: ["softmax shift (last layer)"],
   plan: (layer, task) => refusalOf(layer, task) ?? plan([layer], task),
   planNetwork(layers, task) {
     const measurable = layers.filter((layer) => obstacle(task.above(layer)) === undefined);

@@ -57,7 +57,8 @@ describe("--relative-error", () => {
     for (const row of result.results) if (row.standardError) expect(errorOf(row)).toBeLessThanOrEqual(0.05);
     expect(result.data.n).toBeLessThan(4000);
     expect(result.data.samples).toBe(`${result.data.n} drawn at random of: all`);
-    expect(result.warnings).toEqual([]);
+    // Weights are random, and so no minimum.
+    expect(new Set(result.warnings.map(({ code }) => code))).toEqual(new Set(["gradient-not-small"]));
   });
 
   test("takes no more than the first round where that is enough", async () => {
@@ -81,7 +82,7 @@ describe("--relative-error", () => {
   test("warns when all samples do not have it", async () => {
     const { result } = await toAccuracy(relu(300), 0.001);
     expect(result.data).toMatchObject({ n: 300, samples: "all" });
-    const [warning, ...others] = result.warnings;
+    const [warning, ...others] = result.warnings.filter(({ code }) => code !== "gradient-not-small");
     expect(others).toEqual([]);
     expect(warning?.code).toBe("relative-error-not-met");
     expect(warning?.text).toMatch(

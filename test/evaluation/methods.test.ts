@@ -66,7 +66,7 @@ describe("--curvature gauss-newton", () => {
       expect(row.curvature).toBe("gauss-newton");
       expect(relativeError(row.value, kappa_ggn)).toBeLessThan(TYPICAL);
     }
-    expect(measured.result.warnings).toEqual([]);
+    expect(measured.result.warnings.filter(({ code }) => code.startsWith("gauss-newton"))).toEqual([]);
   });
 
   test("is measured, and warned of, where a product of branches makes it another", async () => {

@@ -35,6 +35,7 @@ describe("a layer that cannot be measured is skipped, and the rest is measured",
       ["c", "relative-flatness"],
       ["c", "hessian-trace"],
       ["c", "squared-weight-norm"],
+      [null, "squared-weight-norm"],
     ]);
     expect(rowOf(measured, "c", "relative-flatness").value).toBeGreaterThan(0);
     const { layers } = listModelLayers(modelOf(net.graph), undefined);
@@ -67,7 +68,8 @@ describe("a layer that cannot be measured is skipped, and the rest is measured",
       "node Gemm_2 (Gemm) applies the same weight again to what comes of it, so that its Hessian is not the Gauss-Newton matrix; --curvature gauss-newton measures the latter",
     );
     const forced = await measureSketch(net, "cross-entropy", { curvature: "gauss-newton" });
-    expect(forced.result.warnings.map(({ code, layer, text }) => [code, layer, text])).toEqual([
+    const warnings = forced.result.warnings.filter(({ code }) => code.startsWith("gauss-newton"));
+    expect(warnings.map(({ code, layer, text }) => [code, layer, text])).toEqual([
       [
         "gauss-newton-is-not-hessian",
         "a",

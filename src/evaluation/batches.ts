@@ -1,0 +1,68 @@
+import type { Batch, Dataset, NamedArray } from "../data/dataset.ts";
+import type { ValueId } from "../graph/graph.ts";
+import type { LabelOptions, Loss, Terms } from "../losses/loss.ts";
+import type { RuntimeArray } from "../runtime/session.ts";
+import { padded, type Binding } from "./binding.ts";
+import { LABELS } from "./names.ts";
+
+/** The data and how it goes into a graph, whatever the pass. */
+export interface Source {
+  readonly data: Dataset;
+  readonly indices: Int32Array;
+  readonly binding: Binding;
+  readonly loss: Loss;
+  readonly terms: Terms;
+  /** Name of the array of labels. */
+  readonly labels: string;
+  readonly ignoreIndex: number;
+}
+
+/** Some samples as they go into a graph. */
+export interface FedBatch {
+  /** Where the batch begins, and how many samples of it are not padding. */
+  readonly start: number;
+  readonly n: number;
+  readonly feeds: Map<ValueId, RuntimeArray>;
+}
+
+/** The samples of a source, a batch at a time; memory is that of a batch. */
+export async function* fedBatches(
+  source: Source,
+  batch: number,
+  signal: AbortSignal | undefined,
+  indices: Int32Array = source.indices,
+): AsyncGenerator<FedBatch> {
+  const { data, binding, labels } = source;
+  let read: Batch | undefined;
+  for (let start = 0; start < indices.length; start += batch) {
+    signal?.throwIfAborted();
+    const chosen = indices.subarray(start, start + batch);
+    read = await data.read(chosen, [...binding.arrays, labels], read);
+    yield { start, n: chosen.length, feeds: feedsOf(source, read, chosen, batch) };
+  }
+}
+
+/** 1 for each sample of a batch, 0 for its padding. */
+export function sampleWeights(n: number, batch: number): Float32Array {
+  return Float32Array.from({ length: batch }, (_, index) => Number(index < n));
+}
+
+/** What goes into a graph at a batch size: inputs and labels of the samples `indices`, which have been read. */
+export function feedsOf(source: Source, read: Batch, indices: Int32Array, batch: number): Map<ValueId, RuntimeArray> {
+  const { binding, loss, terms, labels, ignoreIndex } = source;
+  const feeds = binding.feeds(read, batch);
+  const given = read.get(labels) as NamedArray;
+  const options: LabelOptions = { ignoreIndex, sample: (index) => indices[index] as number };
+  const prepared = loss.prepare(given, terms, options);
+  const data = padded(prepared.data, indices.length, batch);
+  feeds.set(LABELS, { type: prepared.type, dims: [batch, ...prepared.dims.slice(1)], data });
+  return feeds;
+}
+
+/** What of the feeds a graph reads. */
+export function fedTo(
+  inputs: ReadonlySet<ValueId>,
+  ...feeds: readonly ReadonlyMap<ValueId, RuntimeArray>[]
+): Map<ValueId, RuntimeArray> {
+  return new Map(feeds.flatMap((map) => [...map]).filter(([name]) => inputs.has(name)));
+}

@@ -1,22 +1,27 @@
-// npm run bench [-- --json FILE] [-- NAME…]: prints ratios to plain forward passes; see cases/.
+// npm run bench [-- --json FILE] [-- NAME…]: prints ratios to plain forward passes, of training to PyTorch's; see cases/. `training` is
+// all of those that begin with it.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { measureRows } from "./cases/measure.ts";
 import { memoryRows } from "./cases/memory.ts";
 import { networkRows } from "./cases/networks.ts";
+import { trainingCases } from "./cases/training.ts";
 import type { Row } from "./row.ts";
 
 const cases: Readonly<Record<string, () => Promise<Row[]>>> = {
   measure: measureRows,
   networks: networkRows,
   memory: memoryRows,
+  ...trainingCases,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
 const rows: Row[] = [];
-for (const name of positionals.length > 0 ? positionals : Object.keys(cases)) {
-  const run = cases[name];
-  if (!run) throw new Error(`no benchmark ${name}; there are ${Object.keys(cases).join(", ")}`);
+const chosen = (name: string) => Object.entries(cases).filter(([key]) => key === name || key.startsWith(`${name}-`));
+for (const name of positionals) {
+  if (chosen(name).length === 0) throw new Error(`no benchmark ${name}; there are ${Object.keys(cases).join(", ")}`);
+}
+for (const [, run] of positionals.length > 0 ? positionals.flatMap(chosen) : Object.entries(cases)) {
   for (const row of await run()) {
     rows.push(row);
     const goal = row.goal === undefined ? "" : `   goal ≤ ${row.goal}${row.holds ? "" : "   MISSED"}`;

@@ -6,7 +6,7 @@ import type { Subject } from "../src/evaluation/measure-model.ts";
 import { Builder } from "../src/graph/builder.ts";
 import { readModel } from "../src/graph/files.ts";
 import type { Graph } from "../src/graph/graph.ts";
-import { Tensor } from "../src/graph/tensor.ts";
+import { count, Tensor } from "../src/graph/tensor.ts";
 import { RandomStream } from "../src/statistics/random.ts";
 
 export const FASHION = "/usr/share/datasets/fashion-mnist";
@@ -55,13 +55,15 @@ export function denseNetwork(...widths: number[]): Subject {
   return { graph: { ...graph, inputs }, file: `MLP ${widths.join("-")}`, sha256: "", opset: 18 };
 }
 
-export function noise(n: number, width: number, classes: number): Dataset {
+/** Samples of ±1 with labels in turn. */
+export function noise(n: number, sample: number | readonly number[], classes: number): Dataset {
   const stream = new RandomStream(3, "noise");
-  const x = Float32Array.from({ length: n * width }, () => stream.sign());
+  const dims = [n, ...[sample].flat()];
+  const x = Float32Array.from({ length: count(dims) }, () => stream.sign());
   return inMemory(
     "noise",
     x,
-    [n, width],
+    dims,
     Uint8Array.from({ length: n }, (_, index) => index % classes),
   );
 }

@@ -1,0 +1,136 @@
+import { type Document, isNode, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+
+/**
+ * A value checked by a schema, with the schema's defaults.
+ *
+ * @param what messages call it
+ * @throws UsageError naming the key that is wrong, what was expected there and what came
+ */
+export function checkedValue<Schema extends z.ZodType>(value: unknown, what: string, schema: Schema): z.output<Schema> {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`${what}: ${messageOf(firstOf(parsed.error.issues), schema)}`);
+}
+
+/**
+ * Reads YAML, or JSON, which is YAML too, checked by a schema.
+ *
+ * @param file what messages call it
+ * @throws UsageError with the line and column of what is wrong: `study.yaml:12:5: make.seeds: expected at least 1, came 0`
+ */
+export function readDocument<Schema extends z.ZodType>(text: string, file: string, schema: Schema): z.output<Schema> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const place = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  const [broken] = document.errors;
+  if (broken) {
+    const [what = ""] = broken.message.split(/ at line \d+/);
+    throw new UsageError(`${place(broken.pos[0])}: not YAML: ${what}`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw new UsageError(`${file}: not YAML: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = schema.safeParse(value ?? {}, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const issue = firstOf(parsed.error.issues);
+  throw new UsageError(`${place(offsetOf(document, issue))}: ${messageOf(issue, schema)}`);
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Where the key or the value that an issue is about stands; what is missing, where the one that lacks it begins. */
+function offsetOf(document: Document, issue: Issue): number {
+  const path = [...issue.path] as (string | number)[];
+  if (issue.code === "unrecognized_keys") {
+    const parent = path.length === 0 ? document.contents : document.getIn(path, true);
+    const [key] = issue.keys;
+    const items = (parent as { items?: { key?: { value?: unknown; range?: [number] } }[] } | null)?.items;
+    const found = items?.find((item) => item.key?.value === key);
+    if (found?.key?.range) return found.key.range[0];
+  }
+  for (; path.length > 0; path.pop()) {
+    const node = document.getIn(path, true);
+    if (isNode(node) && node.range) return node.range[0];
+  }
+  return document.contents?.range?.[0] ?? 0;
+}
+
+/** Of a union's issues those of the branch that came furthest. */
+function firstOf(issues: readonly Issue[]): Issue {
+  const [issue] = issues as [Issue];
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  const branches = issue.errors.filter((branch) => branch.length > 0);
+  const deepest = branches.toSorted((left, right) => depth(right) - depth(left))[0];
+  if (!deepest || depth(deepest) === 0) return issue;
+  const inner = firstOf(deepest);
+  return { ...inner, path: [...issue.path, ...inner.path] } as Issue;
+}
+
+function depth(issues: readonly Issue[]): number {
+  return Math.max(0, ...issues.map(({ path }) => path.length));
+}
+
+/** `optimizer.learningRate: expected a number, came "fast"`. */
+function messageOf(issue: Issue, schema: z.ZodType): string {
+  const at = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  const came = "input" in issue && issue.code !== "unrecognized_keys" ? `, came ${shown(issue.input)}` : "";
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined
+        ? `${at}missing; expected ${article(issue.expected)}`
+        : `${at}expected ${article(issue.expected)}${came}`;
+    case "unrecognized_keys":
+      return `${at}no such key: ${issue.keys.join(", ")}${knownKeys(issue.path, schema)}`;
+    case "invalid_value":
+      return `${at}expected ${issue.values.map(String).join(", ")}${came}`;
+    case "invalid_union":
+      return issue.discriminator === undefined
+        ? `${at}${issue.message}${came}`
+        : `${at}expected a ${issue.discriminator} that there is${choices(issue)}${came}`;
+    case "too_small":
+      return `${at}expected ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${issue.origin === "array" ? " entries" : ""}${came}`;
+    case "too_big":
+      return `${at}expected ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}${came}`;
+    case "custom":
+      return `${at}${issue.message}`;
+    default:
+      return `${at}${issue.message}${came}`;
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function article(expected: string): string {
+  const word = { int: "whole number", record: "mapping", object: "mapping", array: "list" }[expected] ?? expected;
+  return `a ${word}`;
+}
+
+/** The names that a union has. */
+function choices(issue: Issue): string {
+  const options = (issue as { options?: readonly unknown[] }).options;
+  return options ? `: ${options.join(", ")}` : "";
+}
+
+/** What may stand where a key stands that may not. */
+function knownKeys(path: readonly PropertyKey[], whole: z.ZodType): string {
+  let schema = z.toJSONSchema(whole, { io: "input" }) as Record<string, unknown>;
+  for (const key of path) {
+    const next =
+      typeof key === "number" ? schema["items"] : (schema["properties"] as Record<string, unknown>)?.[key as string];
+    if (typeof next !== "object" || next === null) return "";
+    schema = next as Record<string, unknown>;
+  }
+  const properties = schema["properties"];
+  return properties ? `; there are ${Object.keys(properties as object).join(", ")}` : "";
+}

@@ -28,7 +28,17 @@ export function runsCsv({ runs }: Runs): string {
     return records(run).map((fields) => [...origin, ...fields]);
   });
   const head = withWeights ? ["model", "weights", ...header] : ["model", ...header];
-  return [head, ...lines].map((fields) => fields.map(quoted).join(",") + "\r\n").join("");
+  return csvText(head, lines);
+}
+
+/** Records under a header, RFC 4180; what is null or undefined leaves its field empty. */
+export function csvText(
+  head: readonly string[],
+  lines: readonly (readonly (string | number | boolean | null | undefined)[])[],
+): string {
+  return [head, ...lines]
+    .map((fields) => fields.map((field) => quoted(String(field ?? ""))).join(",") + "\r\n")
+    .join("");
 }
 
 function records(result: Result): string[][] {

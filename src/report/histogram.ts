@@ -3,7 +3,7 @@ import type { PerSample } from "../evaluation/result.ts";
 import { measureLabel, printable } from "./labels.ts";
 import { significant } from "./number.ts";
 import { axisOf, chooseScale, coordinate, niceStep, type Scale } from "./scale.ts";
-import { ink, theme } from "./theme.ts";
+import { ink } from "./theme.ts";
 
 /** Samples whose value v satisfies from ≤ v < to. */
 export interface Bin {
@@ -70,7 +70,6 @@ export function histogram(sample: PerSample, unit: string): TopLevelSpec {
           ]
         : []),
     ],
-    config: theme,
   };
 }
 

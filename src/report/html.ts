@@ -2,7 +2,8 @@ import type { PerSample, Result, ResultRow } from "../evaluation/result.ts";
 import { meaning, provenance } from "./explanation.ts";
 import { histogram } from "./histogram.ts";
 import { layerTable, valueText } from "./html-table.ts";
-import { lossUnit, printable, rowLabel } from "./labels.ts";
+import { invarianceSection } from "./invariance.ts";
+import { lossUnit, normalizationText, printable, rowLabel } from "./labels.ts";
 import { layerOverview } from "./layer-overview.ts";
 import { type Content, type Markup, markup } from "./markup.ts";
 import { duration, percentage } from "./number.ts";
@@ -40,6 +41,7 @@ ${network(result)}
 </section>
 ${overview && markup`<section><h2>Layer by layer</h2>\n${overview}\n</section>`}
 ${figures.length > 0 && distributions(figures, rows)}
+${invarianceSection(result)}
 ${result.warnings.length > 0 && warningList(result.warnings.map((warning) => ({ warning, of: [] })))}
 ${meaning(result)}
 ${provenance(result)}`,
@@ -58,6 +60,7 @@ function summary(result: Result): Markup {
       printable(loss.kind) +
         (loss.accuracy === undefined ? "" : `, ${unbroken(`accuracy ${percentage(loss.accuracy)}`)}`),
     ],
+    ...testFact(result),
     [
       "Run",
       `flatness ${environment.flatness} in ${duration(seconds.total)}`,
@@ -65,6 +68,15 @@ function summary(result: Result): Markup {
     ],
   ];
   return markup`${factList(facts)}\n${notice(raised.length)}`;
+}
+
+/** The loss on test data, where there is some. */
+function testFact({ test, loss }: Result): [term: string, first: Content, second: Content][] {
+  if (!test) return [];
+  const accuracy =
+    test.loss.accuracy === undefined ? "" : `, ${unbroken(`accuracy ${percentage(test.loss.accuracy)}`)}`;
+  const value = valueText(test.loss.value, test.loss.standardError);
+  return [["Test", value, `${printable(loss.kind)} on ${printable(test.source)}, n = ${test.n}${accuracy}`]];
 }
 
 function unbroken(text: string): string {
@@ -76,18 +88,24 @@ export function tableNote(results: readonly Result[]): string {
   const flat = results.some(({ results: rows }) => rows.some((row) => row.measure.startsWith("relative-flatness")));
   const unit = lossUnit(results[0]?.loss.kind ?? "");
   const named = unit === "nats" ? "the unit of the loss, nats" : "the unit of the loss";
-  return `${flat ? `κ small = flat; κ has ${named}. ` : ""}± is one standard error, from data and probes together.`;
+  const normalized = normalizationText(results.flatMap((result) => result.results));
+  const scaled = normalized === undefined ? "" : `Of each layer with ${normalized}. `;
+  return `${scaled}${flat ? `κ small = flat; κ has ${named}. ` : ""}± is one standard error, from data and probes together.`;
 }
 
 /** The measures of the whole network. */
 export function network(result: Result): Markup | false {
   const rows = result.results.filter((row) => row.layer === null);
-  if (rows.length === 0) return false;
+  const { skipped = [] } = result;
+  if (rows.length === 0 && skipped.length === 0) return false;
   const items = rows.map((row) => {
     const how = markup`<span class="faint">${printable(row.method)}</span>`;
     return markup`<li>${printable(rowLabel(row))} = ${valueText(row.value, totalError(row))} ${how}</li>\n`;
   });
-  return markup`<p>Of the whole network:</p>\n<ul>\n${items}</ul>`;
+  const missing = skipped.map(
+    ({ measure, reason }) => markup`<li class="faint">${printable(`${measure}: not measured: ${reason}`)}</li>\n`,
+  );
+  return markup`<p>Of the whole network:</p>\n<ul>\n${items}${missing}</ul>`;
 }
 
 function distributions(figures: readonly Markup[], rows: readonly ResultRow[]): Markup {

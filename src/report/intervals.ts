@@ -3,7 +3,7 @@ import type { ResultRow } from "../evaluation/result.ts";
 import { measureLabel, optionsText, printable } from "./labels.ts";
 import { totalError } from "./pivot.ts";
 import { axisOf } from "./scale.ts";
-import { ink, theme } from "./theme.ts";
+import { ink } from "./theme.ts";
 
 /** Half a 95 % interval of a normal law, in standard errors. */
 const INTERVAL = 1.96;
@@ -102,7 +102,6 @@ export function intervals(
         encoding: { [along.value]: { field: "value", type: "quantitative" } },
       },
     ],
-    config: theme,
   };
 }
 

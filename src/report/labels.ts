@@ -6,6 +6,7 @@ const labels: Readonly<Record<string, string>> = {
   "squared-weight-norm": "‖W‖²",
   "norm-trace": "‖W‖²·Tr(H)",
   "norm-trace-unsquared": "‖W‖·Tr(H)",
+  "gradient-norm": "‖∇R‖",
 };
 
 /** A measure as a column's head or an axis' title names it: its symbol where it has one, else its name. */
@@ -13,9 +14,13 @@ export function measureLabel(measure: string): string {
   return Object.hasOwn(labels, measure) ? labels[measure]! : measure;
 }
 
-/** A row's measure with the options that it was got under, where it has any. */
+/**
+ * A row's measure with the options that it was got under, where it has any. That features were normalised stands once where the table
+ * begins, and not at every measure of a layer.
+ */
 export function rowLabel(row: ResultRow): string {
-  const options = optionsText(row.options);
+  const { normalize: _, ...own } = row.options ?? {};
+  const options = optionsText(own);
   return measureLabel(row.measure) + (options === "" ? "" : ` (${options})`);
 }
 
@@ -30,11 +35,23 @@ export function lossUnit(kind: string): string {
   return /cross.?entropy/i.test(kind) ? "nats" : "unit of the loss";
 }
 
+/** What features were divided by in the layers' measures; undefined where they were not. */
+export function normalizationText(results: readonly ResultRow[]): string | undefined {
+  const by = results.find((row) => row.options?.["normalize"] !== undefined)?.options["normalize"];
+  if (by === undefined) return undefined;
+  return `features over their ${by === "std" ? "standard deviation" : "variance"}, weights times it`;
+}
+
 /** Options as `groupPairs: all, perFeature: true`; an empty text for none. */
 export function optionsText(options: ResultRow["options"]): string {
   return Object.entries(options ?? {})
-    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `${name}: ${typeof value === "string" ? fileName(value) : JSON.stringify(value)}`)
     .join(", ");
+}
+
+/** A path's last part. */
+function fileName(text: string): string {
+  return text.slice(text.lastIndexOf("/") + 1);
 }
 
 /** A warning's text, its layer before it. */

@@ -2,10 +2,15 @@ import type { TopLevelSpec } from "vega-lite";
 import { printable } from "./labels.ts";
 import { type Content, Markup, markup } from "./markup.ts";
 import { style } from "./style.ts";
-import { svg } from "./svg.ts";
+import { figureSvg } from "./figure.ts";
 
 /** A self-contained page: its styles are in it, it holds no script and refers to nothing outside. */
-export function page(title: string, subject: string, content: Markup): string {
+export function page(
+  title: string,
+  subject: string,
+  content: Markup,
+  question = "How flat is the loss surface of",
+): string {
   return markup`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -16,7 +21,7 @@ export function page(title: string, subject: string, content: Markup): string {
 </head>
 <body>
 <main>
-<header><p>How flat is the loss surface of</p><h1>${printable(subject)}</h1></header>
+<header><p>${question}</p><h1>${printable(subject)}</h1></header>
 ${content}
 </main>
 </body>
@@ -26,7 +31,7 @@ ${content}
 
 /** A figure drawn into the page. */
 export async function drawn(figure: TopLevelSpec): Promise<Markup> {
-  return markup`<figure aria-label="${figure.description ?? ""}">${new Markup(await svg(figure))}</figure>`;
+  return markup`<figure aria-label="${figure.description ?? ""}">${new Markup(await figureSvg(figure))}</figure>`;
 }
 
 /** A line of cards: a term, a value, and a fainter line below. */

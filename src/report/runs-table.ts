@@ -1,5 +1,5 @@
 import type { Runs } from "../evaluation/result.ts";
-import { printable, warningText } from "./labels.ts";
+import { normalizationText, printable, warningText } from "./labels.ts";
 import { duration, percentage, withError } from "./number.ts";
 import { totalError } from "./pivot.ts";
 import {
@@ -50,7 +50,8 @@ function heading({ runs }: Runs, { head, model, folder }: RunNames): string[] {
     const split = run.data.split === undefined ? "" : ` (${run.data.split})`;
     return `data   ${run.data.source}${split}, n = ${run.data.n}`;
   });
-  return [what, ...new Set(data)];
+  const normalized = runs.flatMap(({ results }) => normalizationText(results) ?? []);
+  return [what, ...new Set(data), ...new Set(normalized.map((text) => `layers ${text}`))];
 }
 
 /** The losses, and what is measured of a network as a whole. */

@@ -20,7 +20,7 @@ export function weightsName({ file, part }: Weights): string {
 }
 
 /** A model as a title names it: `lenet5.onnx with the weights of epoch-1.pt`. */
-export function modelName({ model: { file, weights } }: Result): string {
+export function modelName({ model: { file, weights } }: Pick<Result, "model">): string {
   return weights === undefined ? file : `${file} with the weights of ${weightsName(weights)}`;
 }
 
@@ -149,10 +149,11 @@ export function warningsOf(result: Runs): { readonly warning: Warning; readonly 
   return [...found.values()].map(({ warning, of }) => ({ warning, of: of.length === names.length ? [] : of }));
 }
 
-/** Why layers were not measured, each reason once. */
+/** Why layers, or measures of whole networks, were not measured, each reason once. */
 export function skippedOf({ runs }: Runs): string[] {
-  const reasons = runs.flatMap(({ layers }) =>
-    layers.flatMap(({ name, skipped }) => (skipped === undefined ? [] : [`${name}: ${skipped}`])),
-  );
+  const reasons = runs.flatMap(({ layers, skipped: measures = [] }) => [
+    ...layers.flatMap(({ name, skipped }) => (skipped === undefined ? [] : [`${name}: ${skipped}`])),
+    ...measures.map(({ measure, reason }) => `${measure}: ${reason}`),
+  ]);
   return [...new Set(reasons)];
 }

@@ -1,5 +1,6 @@
 import type { Result } from "../evaluation/result.ts";
-import { printable, rowLabel, shapeText, warningText } from "./labels.ts";
+import { invarianceText } from "./invariance.ts";
+import { normalizationText, printable, rowLabel, shapeText, warningText } from "./labels.ts";
 import { duration, percentage, withError } from "./number.ts";
 import { columnHeads, lines, totalError } from "./pivot.ts";
 import { weightsName } from "./runs.ts";
@@ -17,11 +18,14 @@ export function resultTable(result: Result): string {
   const skipped = result.layers
     .filter((layer) => layer.skipped !== undefined)
     .map((layer) => `not measured: ${layer.name}: ${layer.skipped}`);
+  skipped.push(...skippedText(result));
   if (skipped.length > 0) blocks.push(skipped);
   const network = result.results
     .filter((row) => row.layer === null)
     .map((row) => `whole network: ${rowLabel(row)} = ${withError(row.value, totalError(row))}, ${row.method}`);
   if (network.length > 0) blocks.push(network);
+  const invariance = invarianceText(result);
+  if (invariance.length > 0) blocks.push(invariance);
   const warnings = result.warnings.map((warning) => `warning: [${warning.code}] ${warningText(warning)}`);
   if (warnings.length > 0) blocks.push(warnings);
   blocks.push(footing(result));
@@ -34,7 +38,18 @@ function lossText(loss: Result["loss"]): string {
   return `${loss.kind} ${withError(loss.value, loss.standardError)}${accuracy}`;
 }
 
-function heading({ model, data, loss }: Result): string[] {
+/** Measures of the whole network that cannot be had. */
+export function skippedText({ skipped = [] }: Result): string[] {
+  return skipped.map(({ measure, reason }) => `not measured: ${measure}: ${reason}`);
+}
+
+function testText({ source, split, n, loss }: NonNullable<Result["test"]>, kind: string): string {
+  const part = split === undefined ? "" : ` (${split})`;
+  return `test   ${source}${part}, n = ${n}: ${lossText({ kind, ...loss })}`;
+}
+
+function heading({ model, data, loss, test, results }: Result): string[] {
+  const normalized = normalizationText(results);
   const before = model.activation === undefined ? "" : `, measured before its ${model.activation}`;
   const weights = model.weights === undefined ? "" : ` with the weights of ${weightsName(model.weights)}`;
   const split = data.split === undefined ? "" : ` (${data.split})`;
@@ -42,6 +57,8 @@ function heading({ model, data, loss }: Result): string[] {
     `model  ${model.file} (opset ${model.opset}${before})${weights}`,
     `data   ${data.source}${split}, n = ${data.n}`,
     `loss   ${lossText(loss)}`,
+    ...(test ? [testText(test, loss.kind)] : []),
+    ...(normalized === undefined ? [] : [`layers ${normalized}`]),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Warning } from "../evaluation/result.ts";
+import { warningAdvice } from "./warning-advice.ts";
 import { printable, warningText } from "./labels.ts";
 import { type Markup, markup } from "./markup.ts";
 
@@ -10,11 +11,20 @@ export function notice(count: number): Markup | false {
   );
 }
 
-/** The warnings, each with the runs that it is of where it is not of all. */
+/** The warnings and what to do about them, each with the runs that it is of where it is not of all. */
 export function warningList(raised: readonly { readonly warning: Warning; readonly of: readonly string[] }[]): Markup {
   const items = raised.map(({ warning, of }) => {
     const which = of.length === 0 ? "" : ` (${of.join(", ")})`;
     return markup`<li><code>${printable(warning.code)}</code> ${printable(warningText(warning) + which)}</li>\n`;
   });
-  return markup`<section id="warnings"><h2>Warnings</h2>\n<ul class="warnings">\n${items}</ul>\n</section>`;
+  const codes = [...new Set(raised.map(({ warning }) => warning.code))].filter((code) =>
+    Object.hasOwn(warningAdvice, code),
+  );
+  const advice = codes.map((code) => markup`<dt><code>${printable(code)}</code></dt><dd>${warningAdvice[code]}</dd>\n`);
+  return markup`<section id="warnings"><h2>Warnings</h2>\n<ul class="warnings">\n${items}</ul>
+<h3>What to do</h3>
+<dl class="how">
+${advice}</dl>
+<p class="faint">docs/warnings.md, which comes with flatness, says of each what it means and how it is detected.</p>
+</section>`;
 }

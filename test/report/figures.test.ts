@@ -3,7 +3,7 @@ import type { TopLevelSpec } from "vega-lite";
 import { bins, histogram } from "../../src/report/histogram.ts";
 import { layerOverview } from "../../src/report/layer-overview.ts";
 import { axisOf, chooseScale, coordinate, niceStep } from "../../src/report/scale.ts";
-import { svg } from "../../src/report/svg.ts";
+import { figureSvg } from "../../src/report/figure.ts";
 import { perSample, row, uniform } from "./example.ts";
 
 const subtitleOf = (figure: TopLevelSpec) => (figure.title as { subtitle: string | string[] }).subtitle;
@@ -160,7 +160,7 @@ describe("as SVG", () => {
       ),
     ];
     for (const figure of figures) {
-      const drawn = await svg(figure);
+      const drawn = await figureSvg(figure);
       expect(drawn).toMatch(/^<svg[^]*<\/svg>$/);
       expect(drawn).not.toMatch(/NaN|Infinity|undefined/);
       // Several stand in one page: nothing may be referred to by a name.

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Result } from "../../src/evaluation/result.ts";
+import type { Result, WarningCode } from "../../src/evaluation/result.ts";
 import { resultHtml } from "../../src/report/html.ts";
 import { markup } from "../../src/report/markup.ts";
 import { example, layer, perSample, row } from "./example.ts";
@@ -65,7 +65,7 @@ test("names from files are text, wherever they stand", async () => {
       row(bad, bad, 1, null, 0, bad),
       row(null, bad, 1, 0.1, 0, bad),
     ],
-    warnings: [{ code: bad, text: bad, layer: "<b>" }],
+    warnings: [{ code: bad as WarningCode, text: bad, layer: "<b>" }],
     environment: { ...example.environment, flatness: bad, onnxruntime: bad, provider: bad },
     seconds: { total: 1, [bad]: 1 },
   };

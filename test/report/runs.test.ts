@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Result, Runs, Warning } from "../../src/evaluation/result.ts";
+import type { Result, Runs, Warning, WarningCode } from "../../src/evaluation/result.ts";
 import { resultCsv, runsCsv } from "../../src/report/csv.ts";
 import { resultHtml } from "../../src/report/html.ts";
 import { runNames } from "../../src/report/runs.ts";
@@ -205,7 +205,7 @@ describe("the page", () => {
         row(null, bad, 1, 0.1, 0, bad),
         row(bad, bad, 1, null, 0, bad),
       ],
-      warnings: [{ code: bad, text: bad, layer: bad }],
+      warnings: [{ code: bad as WarningCode, text: bad, layer: bad }],
     });
     const page = await runsHtml({ schema: 1, runs: [hostile, { ...hostile, model: { ...hostile.model, file: bad } }] });
     const rest = page.replaceAll(/ xmlns(:xlink)?="[^"]*"/g, "");

@@ -1,14 +1,21 @@
 import { Command, CommanderError } from "commander";
-import { FlatnessError, Interruption } from "../errors.ts";
+import { DivergenceError, FlatnessError, Interruption } from "../errors.ts";
 import { version } from "../version.ts";
+import { boundCommand } from "./bound.ts";
 import { dataCommand } from "./data.ts";
 import { layersCommand } from "./layers.ts";
 import { measureCommand } from "./measure.ts";
+import { measuresCommand } from "./measures.ts";
 import { preprocessTopic } from "./preprocess-topic.ts";
+import { reparameterizeCommand } from "./reparameterize.ts";
+import { robustnessCommand } from "./robustness.ts";
+import { studyCommand } from "./study.ts";
+import { trainCommand } from "./train.ts";
 
 const INTERRUPTED = 130;
 const USER_ERROR = 2;
 const OUR_ERROR = 1;
+const DIVERGED = 3;
 
 function program(): Command {
   const command = new Command("flatness")
@@ -18,7 +25,18 @@ function program(): Command {
       "after",
       "\nflatness help preprocess lists the steps of --preprocess.\n\nStart with:\n  $ flatness measure example:digits-mlp --data example:digits",
     );
-  for (const sub of [measureCommand(), layersCommand(), dataCommand()]) command.addCommand(sub);
+  const commands = [
+    measureCommand(),
+    layersCommand(),
+    measuresCommand(),
+    reparameterizeCommand(),
+    robustnessCommand(),
+    boundCommand(),
+    trainCommand(),
+    studyCommand(),
+    dataCommand(),
+  ];
+  for (const each of commands) command.addCommand(each);
   command.addCommand(preprocessTopic(), { hidden: true });
   for (const each of withCommands(command)) each.exitOverride().showSuggestionAfterError();
   return command;
@@ -48,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (error instanceof FlatnessError) {
       process.stderr.write(`error: ${error.message}\n`);
-      return USER_ERROR;
+      return error instanceof DivergenceError ? DIVERGED : USER_ERROR;
     }
     process.stderr.write(`This is a bug in flatness ${version}:\n${(error as Error).stack ?? String(error)}\n`);
     return OUR_ERROR;

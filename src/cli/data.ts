@@ -7,6 +7,7 @@ import { settings } from "../remote/files.ts";
 import { isHubAddress, parseHubAddress } from "../remote/hub-address.ts";
 import { knownSets } from "../remote/known-sets.ts";
 import { localData, localModel } from "../remote/local-path.ts";
+import { syntheticCommand } from "./data-synthetic.ts";
 import { formatOption, type Format } from "./options.ts";
 import { downloadProgress } from "./progress.ts";
 
@@ -39,9 +40,10 @@ Examples:
 
 export function dataCommand(): Command {
   return new Command("data")
-    .description("fetch data sets and models, and list those that were fetched")
+    .description("fetch data sets and models, list those that were fetched, and make synthetic ones")
     .addCommand(fetchCommand())
-    .addCommand(listCommand());
+    .addCommand(listCommand())
+    .addCommand(syntheticCommand());
 }
 
 function fetchCommand(): Command {

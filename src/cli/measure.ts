@@ -6,7 +6,6 @@ import { ModelError, UsageError } from "../errors.ts";
 import type { Measurement } from "../evaluation/measure-model.ts";
 import type { Runs } from "../evaluation/result.ts";
 import { losses } from "../losses/catalog.ts";
-import { measures } from "../measures/catalog.ts";
 import { measure, measureRuns, type MeasureRunsOptions, type Run } from "../measure.ts";
 import { resultCsv, runsCsv } from "../report/csv.ts";
 import { resultHtml } from "../report/html.ts";
@@ -16,12 +15,14 @@ import { runsTable } from "../report/runs-table.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
 import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
+import { measuresHelp, normalizeOption, peerOptions } from "./peer-options.ts";
 import { downloadProgress, type Progress, progress } from "./progress.ts";
 import { explained } from "./weights.ts";
 
 interface Flags extends Omit<MeasureRunsOptions, "inputs" | "perSample" | "onProgress" | "onDownload" | "signal"> {
   readonly data?: string;
   readonly weights?: readonly string[];
+  readonly invariance?: number;
   readonly explainWeights?: true;
   readonly input?: Record<string, string>;
   readonly format: Format;
@@ -38,14 +39,18 @@ Examples:
   $ flatness measure model.onnx --data fashion-mnist/ --split train \\
       --preprocess scale=255,pad=2,channels=3 --format json --out result.json --report report.html
   $ flatness measure model.onnx --weights 'epoch-*.pt' --data batch.npz --layers last
+  $ flatness measure small.onnx large.onnx --data batch.npz --report comparison.html
   $ flatness measure hf://owner/model/onnx/model.onnx@v1.0 --data hf://datasets/owner/name --layers last
 
 Small is flat. Relative flatness has the unit of the loss; ± is one standard error.`;
 
 export function measureCommand(): Command {
-  return new Command("measure")
-    .description("measure how flat each layer of a model is on data")
-    .argument("<model>", "an .onnx file, hf://owner/model/file.onnx, or example:digits-mlp")
+  const command = new Command("measure")
+    .description("measure how flat each layer of a model, or of several, is on data")
+    .argument(
+      "<models...>",
+      ".onnx files, hf://owner/model/file.onnx, or example:digits-mlp; several are a row each in one table and one report",
+    )
     .option(
       "--data <source>",
       `${formats.map(({ description }) => description).join(", ")}, a set that flatness data fetch knows, ` +
@@ -53,7 +58,7 @@ export function measureCommand(): Command {
     )
     .option(
       "--weights <files...>",
-      "weights to put in place of the model's own: .safetensors, .pt, .pth, .npz; several, or a pattern, are a run each",
+      "weights to put in place of a single model's own: .safetensors, .pt, .pth, .npz; several, or a pattern, are a row each",
     )
     .option("--explain-weights", "print which tensor of the file becomes which weight, and measure nothing")
     .addOption(
@@ -62,7 +67,7 @@ export function measureCommand(): Command {
         .default("all"),
     )
     .addOption(
-      new Option("--measures <names>", `all, or some of ${measures.map(({ name }) => name).join(", ")}`)
+      new Option("--measures <names>", `${measuresHelp}; flatness measures describes them`)
         .argParser(nameList("all"))
         .default(undefined, "relative-flatness,hessian-trace,squared-weight-norm"),
     )
@@ -88,11 +93,17 @@ export function measureCommand(): Command {
         "cross-entropy for integer labels, else squared-error-mean",
       ),
     )
+    .addOption(normalizeOption())
     .option("--probes <k>", "random directions a sample, where the Hessian is estimated", wholeNumber(1), 4)
     .option(
       "--relative-error <e>",
       "take as few samples and probes as bring the standard error below this share",
       share,
+    )
+    .option(
+      "--invariance <n>",
+      "measure n random networks of the same function too, of each kind, and say how much each measure changes",
+      wholeNumber(1),
     )
     .option("--ignore-index <n>", "label of tokens or pixels that do not count", integer, -100)
     .option("--seed <n>", "of everything random", wholeNumber(0), 0)
@@ -114,11 +125,19 @@ export function measureCommand(): Command {
     .option("--per-sample <file>", "write every sample's value to an .npz file")
     .addHelpText("after", examples)
     .action(run);
+  for (const option of peerOptions()) command.addOption(option);
+  return command;
 }
 
-async function run(model: string, flags: Flags, command: Command): Promise<void> {
-  const { data, weights, explainWeights, format, out, report, perSample, ...options } = flags;
+async function run(models: readonly string[], flags: Flags, command: Command): Promise<void> {
+  const { data, weights, invariance, explainWeights, format, out, report, perSample, ...options } = flags;
   for (const path of [out, report, perSample]) if (path !== undefined) checkWritable(path);
+  const [model = ""] = models;
+  if (weights !== undefined && models.length > 1) {
+    throw new UsageError(
+      `--weights: expected one model with it, as tensors go into one network; came ${models.length}: ${models.join(", ")}.`,
+    );
+  }
   const chosen = weights === undefined ? undefined : await chosenWeights(weights);
   if (explainWeights) {
     if (!chosen) throw new UsageError("--explain-weights: expected --weights with a file.");
@@ -128,13 +147,23 @@ async function run(model: string, flags: Flags, command: Command): Promise<void>
     return;
   }
   if (data === undefined) command.error("error: required option '--data <source>' not specified");
-  const task = { data, options, format, out, report, perSample };
-  if (chosen?.several) {
-    await runSeveral(
-      chosen.paths.map((path) => ({ model, weights: path })),
-      task,
+  const several = chosen?.several ? "several files of weights" : models.length > 1 && "several models";
+  if (invariance !== undefined && (format === "csv" || several)) {
+    throw new UsageError(
+      `--invariance: expected --format table or json and one model, came ${several || "--format csv"}.`,
     );
-  } else await runOne({ model, weights: chosen?.paths[0] }, task);
+  }
+  const task = { data, options, format, out, report, perSample };
+  if (several) await runSeveral(runsOf(models, chosen?.paths), task);
+  else await runOne({ model, weights: chosen?.paths[0] }, task, invariance);
+}
+
+/** A run a model, each once, or a run a file of weights. */
+function runsOf(models: readonly string[], weights: readonly string[] | undefined): Run[] {
+  const [model = ""] = models;
+  return weights
+    ? weights.map((path) => ({ model, weights: path }))
+    : [...new Set(models)].map((path) => ({ model: path }));
 }
 
 /** What is asked of every run, and where its results go. */
@@ -143,13 +172,12 @@ interface Task extends Pick<Flags, "format" | "out" | "report" | "perSample"> {
   readonly options: Omit<MeasureRunsOptions, "inputs" | "perSample"> & Pick<Flags, "input">;
 }
 
-async function runOne({ model, weights }: Run, task: Task): Promise<void> {
+async function runOne({ model, weights }: Run, task: Task, invariance: number | undefined): Promise<void> {
   const { data, format, out, report, perSample } = task;
   const bars = progressBars();
   const kept = report !== undefined || perSample !== undefined;
-  const measurement = await measure(model, data, { ...optionsOf(task, bars), perSample: kept, weights }).finally(
-    bars.finish,
-  );
+  const options = { ...optionsOf(task, bars), perSample: kept, weights, invariance };
+  const measurement = await measure(model, data, options).finally(bars.finish);
   const { result } = measurement;
   if (perSample !== undefined) writeFileWhole(perSample, perSampleFile([["", measurement]]));
   if (report !== undefined) writeFileWhole(report, await resultHtml(result, measurement.perSample));

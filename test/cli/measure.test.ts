@@ -105,7 +105,7 @@ describe("flatness measure", () => {
     expect(status, stderr).toBe(0);
     const { data: used, environment, warnings } = JSON.parse(stdout) as Result;
     expect([used.n, environment.seed]).toEqual([64, 3]);
-    expect(warnings.map(({ code }) => code)).toEqual(["relative-error-not-met"]);
+    expect(warnings.map(({ code }) => code)).toEqual(["dead-features", "relative-error-not-met"]);
   });
 
   test("--ignore-index leaves tokens out", () => {

@@ -1,0 +1,91 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Interruption, UsageError } from "../errors.ts";
+import { localProcesses } from "../runner/local-processes.ts";
+import type { RunEvent, Task } from "../runner/runner.ts";
+import { nodeRuntime } from "../runtime/node.ts";
+import { ResultFolder } from "../store/result-folder.ts";
+import { writeFileWhole } from "../store/write-file.ts";
+import { collected, discardUnreadable, failedTask } from "../studies/collection.ts";
+import { expand } from "../studies/expansion.ts";
+import { diskContents, findStudy } from "../studies/files.ts";
+import { progress } from "./progress.ts";
+import { writeResults } from "./study-report.ts";
+
+interface Flags {
+  readonly out: string;
+  readonly jobs: number;
+  readonly networks?: number;
+}
+
+/** Expands a study, does what is missing in worker processes, and writes results and report. */
+export async function runStudy(name: string, { out, jobs, networks }: Flags): Promise<void> {
+  const { study, text } = findStudy(name);
+  const results = new ResultFolder(join(out, "tasks"));
+  checkSameStudy(out, study.name);
+  writeFileWhole(join(out, "study.yaml"), text);
+  const tasks = await expand(study, diskContents(nodeRuntime.version), networks);
+  discardUnreadable(tasks, results);
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort();
+  process.once("SIGINT", onInterrupt).once("SIGTERM", onInterrupt);
+  const show = shown(tasks, results);
+  const command = { module: process.argv[1]!, args: ["study", "work"] };
+  let failures;
+  try {
+    failures = await localProcesses(jobs, command).run(tasks, results, {
+      signal: interrupt.signal,
+      onEvent: show.update,
+    });
+  } catch (error) {
+    show.finish();
+    if ((error as Error).name !== "AbortError") throw error;
+    const done = tasks.filter(({ key }) => results.has(key)).length;
+    throw new Interruption(`${done} of ${tasks.length} tasks are done; the same command again does the rest`);
+  } finally {
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
+  }
+  show.finish();
+  const runs = [...collected(tasks, results).values()].flatMap((each) => each ?? []);
+  if (runs.length === 0) {
+    const [first] = failures;
+    throw new UsageError(
+      `study ${study.name}: all ${tasks.length} tasks failed, the first: ${first?.reason ?? "unknown"}`,
+    );
+  }
+  await writeResults(out, study, runs, failures.map(failedTask));
+}
+
+/** One folder holds one study: another's report would take the place of the first's. */
+function checkSameStudy(out: string, name: string): void {
+  const path = join(out, "study.yaml");
+  mkdirSync(out, { recursive: true });
+  if (!existsSync(path)) return;
+  const known = /^name:\s*(\S+)/m.exec(readFileSync(path, "utf8"))?.[1];
+  if (known !== undefined && known !== name) {
+    throw new UsageError(`${out}: holds the results of study ${known}; expected another folder for ${name}.`);
+  }
+}
+
+/** Progress of a run on standard error; failures and retries are lines of their own. */
+function shown(tasks: readonly Task[], results: ResultFolder) {
+  const missing = tasks.filter(({ key }) => !results.has(key)).length;
+  const kept = tasks.length - missing;
+  if (kept > 0) process.stderr.write(`${kept} of ${tasks.length} tasks are done already\n`);
+  const bar = progress(process.stderr, { total: missing, label: "study", unit: "tasks" });
+  let done = 0;
+  const line = (text: string) => {
+    bar.finish();
+    process.stderr.write(`${text}\n`);
+  };
+  return {
+    update(event: RunEvent) {
+      if (event.kind === "started") return bar.update(done, event.task.label);
+      if (event.kind === "retried") return line(`tried again: ${event.task.label}: ${event.reason}`);
+      done += 1;
+      if (event.kind === "failed") line(`failed: ${event.failure.task.label}: ${event.failure.reason}`);
+      bar.update(done);
+    },
+    finish: () => bar.finish(),
+  };
+}

@@ -1,9 +1,8 @@
 import { nodeRuntime } from "./runtime/node.ts";
-import { readRecipe, RunFolder } from "./training/files.ts";
-import { resolved } from "./training/recipe-text.ts";
+import type { RunFolder } from "./training/files.ts";
 import type { Recipe, RecipeInput } from "./training/recipe.ts";
-import { type TrainingResult, trainingResult } from "./training/result.ts";
-import { train as trainNetwork, type Trained, type TrainOptions } from "./training/train.ts";
+import type { TrainingResult } from "./training/result.ts";
+import type { Trained, TrainOptions } from "./training/train.ts";
 
 /** Options of {@link train}. */
 export interface TrainFileOptions extends Pick<TrainOptions, "data" | "signal" | "onEpoch" | "onProgress"> {
@@ -27,6 +26,11 @@ export async function train(
   recipe: string | RecipeInput | undefined,
   { out, resume = false, force = false, onEpoch, ...options }: TrainFileOptions = {},
 ): Promise<Trained & { readonly result: TrainingResult }> {
+  // Loaded where it is asked for: who measures needs no reader of recipes.
+  const { readRecipe } = await import("./training/files.ts");
+  const { resolved } = await import("./training/recipe-text.ts");
+  const { train: trainNetwork } = await import("./training/train.ts");
+  const { trainingResult } = await import("./training/result.ts");
   const given = typeof recipe === "string" ? readRecipe(recipe) : recipe && resolved(recipe);
   const run = await runOf(given, out, resume, force);
   const { folder } = run;
@@ -59,6 +63,7 @@ async function runOf(
   resume: boolean,
   force: boolean,
 ): Promise<Run> {
+  const { RunFolder } = await import("./training/files.ts");
   if (resume && out !== undefined) return RunFolder.resume(out, recipe);
   if (!recipe || resume) throw new Error("expected a recipe, or a folder to resume");
   if (out === undefined) return { recipe, file: "" };

@@ -1,6 +1,7 @@
 import type { Builder } from "../graph/builder.ts";
 import type { Layer } from "../graph/layers.ts";
 import { count } from "../graph/tensor.ts";
+import type { Loss, Terms } from "../losses/loss.ts";
 
 /** Multiplications of one forward pass through a layer, a sample. */
 export function forwardWork(layer: Layer): number {
@@ -24,17 +25,31 @@ export function columnCost(all: readonly Layer[], asked: readonly Layer[], colum
   return 1 + (columns * (pulled + products)) / forward;
 }
 
-/** Up to this many columns the Gauss-Newton part is exact and the probes estimate only the rest. */
-export const LARGEST_EXACT_COLUMNS = 10;
+/** Up to this many columns serve the Gauss-Newton part of a probed Hessian, and the probes estimate only the rest. */
+const MOST_PART_COLUMNS = 10;
+
+/**
+ * The columns that a probed Hessian's Gauss-Newton part is made of: of one term few, whose random part is small beside that of probes; of
+ * several terms all, where they are few, as the estimate of several terms is no better than probes. undefined where there are too many.
+ */
+export function partColumns(
+  loss: Pick<Loss, "columnCount" | "estimatedCount">,
+  terms: Pick<Terms, "terms" | "classes">,
+): { readonly count: number; readonly estimated: boolean } | undefined {
+  const all = loss.columnCount(terms);
+  const few = loss.estimatedCount(terms);
+  if (terms.terms === 1 && few < all) return { count: few, estimated: true };
+  return all <= MOST_PART_COLUMNS ? { count: all, estimated: false } : undefined;
+}
 
 /**
  * Predicted cost of four probes of a layer's Hessian for all samples once, in forward passes of the model: as measured, some two passes
- * and ten for the whole network above, and the columns of the Gauss-Newton part where these are few.
+ * and ten for the whole network above, and the columns of the Gauss-Newton part.
  */
 export function probeCost(all: readonly Layer[], layer: Layer, columns: number): number {
   const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
   const above = work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
-  return 2 + 10 * above + (columns <= LARGEST_EXACT_COLUMNS ? columnCost(all, [layer], columns) - 1 : 0);
+  return 2 + 10 * above + (columns > 0 ? columnCost(all, [layer], columns) - 1 : 0);
 }
 
 /** Elements of the largest value of an instantiated model, a sample: what memory and caches follow. */
@@ -52,28 +67,28 @@ export function largestValue({ b, batch }: { readonly b: Builder; readonly batch
 /** Elements of the largest value of one run that the caches bear: sweeps read theirs several times, columns once or twice. */
 const CACHED = { columns: 4e6, sweeps: 1e6 };
 /** Columns or directions × samples, whatever the size. */
-const MOST_FOLDED = 160;
+const MOST_FOLDED = { columns: 288, sweeps: 160 };
 const LEAST_FOLDED = 8;
-const MOST_SAMPLES = 16;
+const MOST_SAMPLES = { columns: 48, sweeps: 16 };
 const MOST_DIRECTIONS = 32;
 
 /** Samples at once for so many columns. */
 export function columnBatch(columns: number, largest: number): number {
-  const folded = Math.min(MOST_FOLDED, CACHED.columns / largest);
-  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / columns)));
+  const folded = Math.min(MOST_FOLDED.columns, CACHED.columns / largest);
+  return Math.max(1, Math.min(MOST_SAMPLES.columns, Math.floor(folded / columns)));
 }
 
 /** Directions of one run of an exact sweep, and samples at once. */
 export function sweepSize(directions: number, largest: number): { perRun: number; batch: number } {
-  const folded = Math.min(MOST_FOLDED, Math.max(LEAST_FOLDED, CACHED.sweeps / largest));
+  const folded = Math.min(MOST_FOLDED.sweeps, Math.max(LEAST_FOLDED, CACHED.sweeps / largest));
   const perRun = evenChunk(directions, Math.min(MOST_DIRECTIONS, Math.floor(folded)));
-  return { perRun, batch: Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / perRun))) };
+  return { perRun, batch: Math.max(1, Math.min(MOST_SAMPLES.sweeps, Math.floor(folded / perRun))) };
 }
 
 /** Samples at once for so many probes of each. */
 export function probeBatch(probes: number, largest: number): number {
-  const folded = Math.min(MOST_FOLDED, CACHED.sweeps / largest);
-  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(folded / probes)));
+  const folded = Math.min(MOST_FOLDED.sweeps, CACHED.sweeps / largest);
+  return Math.max(1, Math.min(MOST_SAMPLES.sweeps, Math.floor(folded / probes)));
 }
 
 /** The size of equal chunks of at most `largest`. */

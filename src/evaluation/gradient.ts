@@ -2,11 +2,10 @@ import { pullBack } from "../calculus/vjp.ts";
 import type { ValueId } from "../graph/graph.ts";
 import { mul, reduceSum } from "../graph/operators.ts";
 import { fedBatches, fedTo, sampleWeights, type Source } from "./batches.ts";
+import { SAMPLE_WEIGHTS } from "./names.ts";
 import { inputsOf } from "./pass.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunOptions } from "./run.ts";
-
-const WEIGHTS: ValueId = "flatness/sample-weights";
 
 /**
  * ∂R/∂θ of the mean loss in some constants, each of its own dims, by one pass; of those that the loss does not depend on, zeros.
@@ -21,7 +20,7 @@ export async function meanGradient(
   terms: number,
   options: RunOptions,
 ): Promise<Map<ValueId, Float64Array>> {
-  const weights = b.input(WEIGHTS, "float32", [batch]);
+  const weights = b.input(SAMPLE_WEIGHTS, "float32", [batch]);
   const total = reduceSum(b, mul(b, loss.perSample(b, scores, labels), weights), [0]);
   const pulled = pullBack(b, new Map([[total, b.scalar(1)]]), constants, 0);
   const sums = new Map(constants.map((id) => [id, new Float64Array(b.constantOf(id)?.size ?? 0)]));
@@ -32,7 +31,7 @@ export async function meanGradient(
   try {
     for await (const { n, feeds } of fedBatches(source, batch, options.signal)) {
       const counts = { type: "float32" as const, dims: [batch], data: sampleWeights(n, batch) };
-      const outputs = await session.run(fedTo(inputs, feeds, new Map([[WEIGHTS, counts]])));
+      const outputs = await session.run(fedTo(inputs, feeds, new Map([[SAMPLE_WEIGHTS, counts]])));
       for (const id of pulled.keys()) {
         const values = outputs.get(`flatness/gradient ${id}`)?.data as Float32Array;
         const sum = sums.get(id) as Float64Array;

@@ -20,6 +20,7 @@ import { featureSpreads, scalesOf, type FeatureSpread } from "./feature-deviatio
 import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
 import { iterate } from "./iteration.ts";
 import { CORRECT, LOSS } from "./names.ts";
+import { observationPass, spreadSamples } from "./observations/apart.ts";
 import { observe } from "./observations/observe.ts";
 import type { MeasureOptions } from "./options.ts";
 import type { Pass } from "./pass.ts";
@@ -132,8 +133,8 @@ export async function measureModel(
   checkMeasurable(main, rows, refused);
   const planned = formsOf(rows);
 
-  const observations = observe(main, rows, seed);
-  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, rows, observations, chunk, seed)];
+  const { inPassing, apart } = observe(main, rows, seed);
+  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, rows, inPassing, chunk, seed)];
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
       const count = Math.max(...swept.forms.map((form) => directionCount(swept.layer, form, swept.mixes)));
@@ -154,11 +155,17 @@ export async function measureModel(
   const source = sourceAt(main);
   const totals = new Totals(n, options.perSample ?? false);
   const tested = test && testSource(test, graph, source, options.inputs);
-  progress.expect(passes.length * n + (tested?.indices.length ?? 0));
+  const observed = apart.length > 0 ? spreadSamples(indices, seed) : indices.subarray(0, 0);
+  progress.expect(passes.length * n + observed.length + (tested?.indices.length ?? 0));
   let loading = 0;
   for (const build of passes) {
     loading += await runPass(await build(), source, totals, running);
     progress.next(n);
+  }
+  if (apart.length > 0) {
+    const some: Source = { ...source, indices: observed };
+    loading += await runPass(observationPass(main, apart), some, totals, running);
+    progress.next(observed.length);
   }
 
   const losses = totals.moments.get(LOSS);
@@ -215,7 +222,7 @@ export async function measureModel(
     results,
     ...skippedMeasures(skipped),
     warnings: warningsOf({
-      observations,
+      observations: [...apart, ...inPassing],
       indices,
       meanTerms: losses.meanTerms,
       prepared: main,

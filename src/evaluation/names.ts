@@ -8,3 +8,7 @@ export const CORRECT = "flatness/correct";
 export const COUNTED = "flatness/counted";
 /** How large the random part of a sample's values is, up to a factor. */
 export const SPREAD = "flatness/spread";
+/** 1 for each sample of a batch, 0 for its padding, [B]. */
+export const SAMPLE_WEIGHTS: ValueId = "flatness/sample-weights";
+/** ±1 of each sample, of which the estimate of the loss's columns is made, [B, signs]. */
+export const COLUMN_SIGNS: ValueId = "flatness/column-signs";

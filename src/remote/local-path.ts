@@ -3,8 +3,8 @@ import type { DownloadOptions } from "./download.ts";
 import { isWhole, openedPath, setFolder } from "./fetch-set.ts";
 import { exists, settings as environment, type Settings } from "./files.ts";
 import { hubAddress, type HubAddress, isHubAddress, parseHubAddress } from "./hub-address.ts";
-import { fetchData, fetchModel } from "./hub-files.ts";
-import { openHubRepository } from "./hub.ts";
+import type * as HubFiles from "./hub-files.ts";
+import type { HubRepository } from "./hub.ts";
 import { knownSets } from "./known-sets.ts";
 
 /** A source on this machine. */
@@ -29,7 +29,7 @@ export async function localModel(source: string, options: LocalPathOptions = {})
   if (!isHubAddress(source)) return { path: source, name: source };
   const { kind, path } = parseHubAddress(source);
   if (kind !== "models") throw new UsageError(`${source}: a data set: expected a model, hf://owner/model/file.onnx.`);
-  return fetched(source, options, (repository) => fetchModel(repository, path));
+  return fetched(source, options, ({ fetchModel }, repository) => fetchModel(repository, path));
 }
 
 /**
@@ -48,7 +48,7 @@ export async function localData(
   if (isHubAddress(source)) {
     const { kind, path } = parseHubAddress(source);
     if (kind !== "datasets") throw new UsageError(`${source}: a model: expected data, hf://datasets/owner/name.`);
-    return fetched(source, options, (repository) => fetchData(repository, path, options.split));
+    return fetched(source, options, ({ fetchData }, repository) => fetchData(repository, path, options.split));
   }
   const set = knownSets.find(({ name }) => name === source);
   if (!set || exists(source)) return { path: source, name: source };
@@ -63,11 +63,14 @@ async function fetched(
   source: string,
   options: LocalPathOptions,
   fetch: (
-    repository: Awaited<ReturnType<typeof openHubRepository>>,
+    files: typeof HubFiles,
+    repository: HubRepository,
   ) => Promise<{ readonly local: string; readonly path: string }>,
 ): Promise<LocalPath> {
+  // Loaded where it is asked for.
+  const { openHubRepository } = await import("./hub.ts");
   const repository = await openHubRepository(parseHubAddress(source), options.settings ?? environment(), options);
-  const { local, path } = await fetch(repository);
+  const { local, path } = await fetch(await import("./hub-files.ts"), repository);
   const address: HubAddress = { ...repository.address, path };
   return { path: local, name: hubAddress(address) };
 }

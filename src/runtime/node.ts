@@ -29,6 +29,7 @@ async function open(graph: Graph, { provider, threads }: SessionOptions): Promis
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: "sequential",
+      enableMemPattern: false,
       graphOptimizationLevel: "all",
       logSeverityLevel: 3,
       ...(folder !== undefined && { extra: { session: mapping(folder) } }),

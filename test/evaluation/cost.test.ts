@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { columnCost, probeCost } from "../../src/evaluation/cost.ts";
+import { columnCost, partColumns, probeCost } from "../../src/evaluation/cost.ts";
+import { crossEntropy } from "../../src/losses/cross-entropy.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 
 /** Dense layers of 2·3, 3·4 and 4·2 weights at one position: 6, 12 and 8 multiplications, 26 in all. */
@@ -17,8 +18,15 @@ describe("predicted cost in forward passes, by hand", () => {
   });
 
   test("probes: two passes, ten times the share above, and few columns besides", () => {
-    expect(probeCost(all, first, 99)).toBeCloseTo(2 + (10 * 20) / 26, 12);
-    expect(probeCost(all, last, 99)).toBe(2);
+    expect(probeCost(all, first, 0)).toBeCloseTo(2 + (10 * 20) / 26, 12);
+    expect(probeCost(all, last, 0)).toBe(2);
     expect(probeCost(all, first, 10)).toBeCloseTo(2 + (10 * 20) / 26 + (10 * 26) / 26, 12);
+  });
+
+  test("the part's columns: few of one term, else all where these are few", () => {
+    expect(partColumns(crossEntropy, { terms: 1, classes: 1000 })).toEqual({ count: 3, estimated: true });
+    expect(partColumns(crossEntropy, { terms: 1, classes: 4 })).toEqual({ count: 3, estimated: false });
+    expect(partColumns(crossEntropy, { terms: 5, classes: 3 })).toEqual({ count: 10, estimated: false });
+    expect(partColumns(crossEntropy, { terms: 6, classes: 3 })).toBeUndefined();
   });
 });

@@ -59,10 +59,10 @@ function measure(
 }
 
 describe("sessions are released", () => {
-  test("one for all averages of all layers", async () => {
+  test("one for all averages of all layers, and one to look at the gradient below the last", async () => {
     const { runtime, opened, open } = counted();
     await measure(model, data, runtime);
-    expect([opened(), open()]).toEqual([1, 0]);
+    expect([opened(), open()]).toEqual([2, 0]);
   });
 
   test("and one for each operator that a measure iterates", async () => {
@@ -70,14 +70,14 @@ describe("sessions are released", () => {
     const measures = ["relative-flatness", "max-eigenvalue"];
     await measure(model, data, runtime, { measures });
     // Three layers, and all of them together.
-    expect([opened(), open()]).toEqual([1 + 4, 0]);
+    expect([opened(), open()]).toEqual([2 + 4, 0]);
   });
 
   test("of every pass of a smooth network, and of what a pass needs before", async () => {
     const { runtime, opened, open } = counted();
     const { perSample } = await measure(smooth, smoothData, runtime, { method: "exact" });
-    // The columns' pass; a and b swept, and before a the inner products of its positions.
-    expect([opened(), open()]).toEqual([4, 0]);
+    // The columns' pass; a and b swept, and before a the inner products of its positions; the gradient.
+    expect([opened(), open()]).toEqual([5, 0]);
     // Nothing of a sample's is kept unless it is asked for.
     expect(perSample).toEqual([]);
     const kept = await measure(smooth, smoothData, runtime, { method: "exact", perSample: true });
@@ -86,7 +86,7 @@ describe("sessions are released", () => {
     );
   });
 
-  test.each([1, 2, 3, 4])("when session %d of them cannot be opened", async (last) => {
+  test.each([1, 2, 3, 4, 5])("when session %d of them cannot be opened", async (last) => {
     const { runtime, opened, open } = counted();
     const failing: Runtime = {
       ...runtime,
@@ -99,7 +99,7 @@ describe("sessions are released", () => {
     expect([opened(), open()]).toEqual([last - 1, 0]);
   });
 
-  test.each([1, 2, 3, 4])("when session %d of them fails as it runs", async (last) => {
+  test.each([1, 2, 3, 4, 5])("when session %d of them fails as it runs", async (last) => {
     const { runtime, opened, open } = counted();
     const failing: Runtime = {
       ...runtime,
@@ -201,8 +201,8 @@ describe("a model exported for a fixed batch size", () => {
     for (const row of expected.result.results) {
       expect(maximumError([rowOf(measured, row.layer!, row.measure).value], [row.value])).toBeLessThan(SAME);
     }
-    // The model as it was, as it became, and the pass.
-    expect([opened(), open()]).toEqual([3, 0]);
+    // The model as it was, as it became, the pass, and the gradient.
+    expect([opened(), open()]).toEqual([4, 0]);
     expect(measured.result.warnings.map(({ code, text }) => [code, text])).toEqual([
       [
         "batch-rewritten",
@@ -214,7 +214,10 @@ describe("a model exported for a fixed batch size", () => {
   test("runs as it is at its own size", async () => {
     const { fixed, free } = exportedFor(8);
     const { runtime, opened } = counted();
-    const measured = await measure(modelOf(fixed.graph), datasetOf(free, "cross-entropy"), runtime, { batch: 8 });
+    const measured = await measure(modelOf(fixed.graph), datasetOf(free, "cross-entropy"), runtime, {
+      batch: 8,
+      measures: ["hessian-trace"],
+    });
     expect(opened()).toBe(1);
     expect(measured.result.warnings).toEqual([]);
   });

@@ -10,6 +10,8 @@ import type { Observation, Seen } from "./observation.ts";
 
 /** Random projections of each feature vector. All of them agree for features that are equal, and for others hardly ever. */
 const PROJECTIONS = 4;
+/** Rows that are compared: of more terms than these, the first. */
+const MOST_ROWS = 2 ** 20;
 /** Projections of equal features differ by the rounding of products that are added in another order. */
 const ROUNDING = 4e-6;
 
@@ -17,7 +19,7 @@ const ROUNDING = 4e-6;
  * Samples that have the features of another and not its label: there the label is no function of the features, as the theory of
  * relative flatness and generalization assumes. Seen at layers that have one feature vector for each label.
  *
- * Cost: four products a feature vector; as many numbers kept.
+ * Cost: four products a feature vector; as many numbers kept, of a million vectors at most.
  */
 export function observeContradictoryLabels(prepared: Prepared, layers: readonly Layer[], seed: number): Observation {
   const { b, batch, loss, labels, terms } = prepared;
@@ -37,9 +39,12 @@ export function observeContradictoryLabels(prepared: Prepared, layers: readonly 
     values.set(keyOf(layer), concat(b, [projected, label], 2));
     seen.set(layer, []);
   }
+  let kept = 0;
   return {
     values,
     add(outputs, n) {
+      if (kept >= MOST_ROWS) return;
+      kept += n * terms.terms;
       for (const [layer, batches] of seen) {
         const { data } = outputs.get(keyOf(layer)) as RuntimeArray;
         batches.push((data as Float32Array).slice(0, n * terms.terms * width));
@@ -47,10 +52,8 @@ export function observeContradictoryLabels(prepared: Prepared, layers: readonly 
     },
     warnings: ({ indices }: Seen) =>
       [...seen].flatMap(([layer, batches]) => {
-        const rows = batches.flatMap((list) =>
-          Array.from({ length: list.length / width }, (_, row) => list.subarray(row * width, (row + 1) * width)),
-        );
-        return warningOf(layer, contradictions(rows), (row) => indices[Math.floor(row / terms.terms)] as number);
+        const sample = (row: number) => indices[Math.floor(row / terms.terms)] as number;
+        return warningOf(layer, contradictions(joined(batches)), sample);
       }),
   };
 }
@@ -65,28 +68,47 @@ interface Contradictions {
   readonly example?: readonly [row: number, label: number][];
 }
 
-/** @param rows projections and a label each; labels below 0 do not count */
-export function contradictions(rows: readonly Float32Array[]): Contradictions {
-  const at = (row: number, place: number) => (rows[row] as Float32Array)[place] as number;
-  const counted = [...rows.keys()].filter((row) => at(row, PROJECTIONS) >= 0);
-  const sorted = counted.toSorted((one, other) => at(one, 0) - at(other, 0));
-  const sizeOf = (row: number) => Math.max(...(rows[row] as Float32Array).subarray(0, PROJECTIONS).map(Math.abs));
-  /** First rows of features that may still come again, and the rows that have them. */
+function joined(batches: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(batches.reduce((size, { length }) => size + length, 0));
+  let start = 0;
+  for (const batch of batches) {
+    all.set(batch, start);
+    start += batch.length;
+  }
+  return all;
+}
+
+/**
+ * Cost: a sort of the first projections; more only of rows that agree in it.
+ *
+ * @param table rows of projections and a label each; labels below 0 do not count
+ */
+export function contradictions(table: Float32Array): Contradictions {
+  const width = PROJECTIONS + 1;
+  const at = (row: number, place: number) => table[row * width + place] as number;
+  const slackOf = (row: number) => {
+    let size = 0;
+    for (let place = 0; place < PROJECTIONS; place++) size = Math.max(size, Math.abs(at(row, place)));
+    return ROUNDING * size;
+  };
+  /** First rows of features that may still come again, and the rows that have the same. */
   let open: { readonly first: number; readonly slack: number; readonly members: number[] }[] = [];
   const groups: number[][] = [];
-  for (const row of sorted) {
-    open = open.filter(({ first, slack }) => at(row, 0) - at(first, 0) <= slack);
+  for (const row of inOrder(table, width)) {
+    if (open.length > 0) open = open.filter(({ first, slack }) => at(row, 0) - at(first, 0) <= slack);
     const same = open.find(({ first, slack }) => {
       for (let place = 1; place < PROJECTIONS; place++) {
         if (Math.abs(at(row, place) - at(first, place)) > slack) return false;
       }
       return true;
     });
-    if (same) same.members.push(row);
+    if (!same) open.push({ first: row, slack: slackOf(row), members: [] });
     else {
-      const members = [row];
-      groups.push(members);
-      open.push({ first: row, slack: ROUNDING * sizeOf(row), members });
+      if (same.members.length === 0) {
+        same.members.push(same.first);
+        groups.push(same.members);
+      }
+      same.members.push(row);
     }
   }
   let count = 0;
@@ -107,4 +129,22 @@ function warningOf({ name }: Layer, { count, example }: Contradictions, sample: 
   const [one, other] = example.map(([row, label]) => `sample ${sample(row)} (label ${label})`);
   const text = `${count} feature vectors are equal to one with another label, as those of ${one} and ${other} are: the label is no function of the features there`;
   return [{ code: "equal-features-different-labels", layer: name, text }];
+}
+
+/**
+ * Rows that count, by their first projection. A row's number stands behind the order of its projection's bits in one float64, which sorts
+ * ten times faster than by comparing.
+ */
+function inOrder(table: Float32Array, width: number): Uint32Array {
+  const rows = table.length / width;
+  const bits = new Int32Array(table.buffer, table.byteOffset, table.length);
+  const keys = new Float64Array(rows);
+  let counted = 0;
+  for (let row = 0; row < rows; row++) {
+    if ((table[row * width + PROJECTIONS] as number) < 0) continue;
+    const bit = bits[row * width] as number;
+    // Of negative numbers a larger size is a smaller number.
+    keys[counted++] = (bit < 0 ? -2147483648 - bit : bit) * rows + row;
+  }
+  return Uint32Array.from(keys.subarray(0, counted).sort(), (key) => ((key % rows) + rows) % rows);
 }

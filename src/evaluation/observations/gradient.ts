@@ -2,7 +2,7 @@ import { gradientSketch } from "../../calculus/gradient-sketch.ts";
 import { pullBack } from "../../calculus/vjp.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import type { Layer } from "../../graph/layers.ts";
-import { expand } from "../../graph/operators.ts";
+import { reduceSum, reshape, sumOfSquares } from "../../graph/operators.ts";
 import type { RuntimeArray } from "../../runtime/session.ts";
 import { RandomStream } from "../../statistics/random.ts";
 import type { Prepared } from "../prepare.ts";
@@ -19,7 +19,6 @@ const NOTABLE = 0.1;
 
 /** Sums over the samples of one layer's sketches. */
 interface Sums {
-  n: number;
   readonly sum: Float64Array;
   squares: number;
 }
@@ -30,52 +29,58 @@ interface Sums {
  * equal at δ = 2√m‖G‖/κ, which no rescaling of layers or of the layer's neurons changes.
  *
  * Cost: the loss pulled back once.
+ *
+ * @param weights 1 for each sample of a batch, 0 for its padding, [B]
  */
-export function observeGradient(prepared: Prepared, layers: readonly Layer[], seed: number): Observation {
+export function observeGradient(
+  prepared: Prepared,
+  layers: readonly Layer[],
+  weights: ValueId,
+  seed: number,
+): Observation {
   const { b, batch, loss, scores, labels } = prepared;
   const targets = layers.flatMap(({ uses }) => uses.map((use) => use.preactivation));
-  const ones = expand(b, b.scalar(1), [1, batch]);
-  const pulled = pullBack(b, new Map([[loss.perSample(b, scores, labels), ones]]), targets, 1);
+  const each = reshape(b, weights, [1, batch]);
+  const pulled = pullBack(b, new Map([[loss.perSample(b, scores, labels), each]]), targets, 1);
   const values = new Map<string, ValueId>();
   const sums = new Map<Layer, Sums>();
   for (const layer of layers) {
     if (!layer.uses.some(({ preactivation }) => pulled.has(preactivation))) continue;
-    const stream = new RandomStream(seed, `gradient ${layer.name}`);
-    values.set(keyOf(layer), gradientSketch(b, layer, pulled, stream));
-    const size = b.dims(values.get(keyOf(layer)) as ValueId)[1] as number;
-    sums.set(layer, { n: 0, sum: new Float64Array(size), squares: 0 });
+    const sketch = gradientSketch(b, layer, pulled, new RandomStream(seed, `gradient ${layer.name}`));
+    values.set(sumKey(layer), reduceSum(b, sketch, [0]));
+    values.set(squaresKey(layer), sumOfSquares(b, sketch, [0, 1]));
+    sums.set(layer, { sum: new Float64Array(b.dims(sketch)[1] as number), squares: 0 });
   }
+  let n = 0;
   return {
     values,
-    add(outputs, n) {
-      for (const [layer, known] of sums) addSamples(known, outputs.get(keyOf(layer)) as RuntimeArray, n);
+    add(outputs, count) {
+      n += count;
+      for (const [layer, known] of sums) {
+        const own = (outputs.get(sumKey(layer)) as RuntimeArray).data as Float32Array;
+        own.forEach((value, place) => (known.sum[place] = (known.sum[place] as number) + value));
+        const [squares = 0] = (outputs.get(squaresKey(layer)) as RuntimeArray).data as Float32Array;
+        known.squares += squares;
+      }
     },
     warnings: ({ results, meanTerms }: Seen) =>
       [...sums].flatMap(([layer, known]) => {
         const isKappa = (row: ResultRow) => row.layer === layer.name && row.measure === "relative-flatness";
         const kappa = results.find(isKappa)?.value;
-        return kappa === undefined ? [] : warningOf(layer, kappa, known, meanTerms);
+        return kappa === undefined ? [] : warningOf(layer, kappa, known, n, meanTerms);
       }),
   };
 }
 
-function keyOf({ name }: Layer): string {
+function sumKey({ name }: Layer): string {
   return `flatness/gradient ${name}`;
 }
 
-function addSamples(known: Sums, { data }: RuntimeArray, n: number): void {
-  const { sum } = known;
-  known.n += n;
-  for (let sample = 0; sample < n; sample++) {
-    for (let place = 0; place < sum.length; place++) {
-      const value = (data as Float32Array)[sample * sum.length + place] as number;
-      sum[place] = (sum[place] as number) + value;
-      known.squares += value * value;
-    }
-  }
+function squaresKey({ name }: Layer): string {
+  return `flatness/squared gradient ${name}`;
 }
 
-function warningOf({ name, m }: Layer, kappa: number, { n, sum, squares }: Sums, terms: number): Warning[] {
+function warningOf({ name, m }: Layer, kappa: number, { sum, squares }: Sums, n: number, terms: number): Warning[] {
   if (n < 2) return [];
   // Of the mean over samples: its squared length, and what of that is the samples' scatter.
   const length = sum.reduce((total, value) => total + (value / n) ** 2, 0);

@@ -1,5 +1,7 @@
 import { obstacle } from "../../calculus/above.ts";
 import { relativeFlatness } from "../../measures/relative-flatness.ts";
+import type { Layer } from "../../graph/layers.ts";
+import { SAMPLE_WEIGHTS } from "../names.ts";
 import type { PlannedRow } from "../plan.ts";
 import type { Prepared } from "../prepare.ts";
 import { observeContradictoryLabels } from "./contradictory-labels.ts";
@@ -7,8 +9,16 @@ import { observeDeadFeatures } from "./dead-features.ts";
 import { observeGradient } from "./gradient.ts";
 import type { Observation } from "./observation.ts";
 
-/** All that is looked at besides what was asked for, at the layers that are measured on data. */
-export function observe(prepared: Prepared, rows: readonly PlannedRow[], seed: number): Observation[] {
+/** What is looked at besides what was asked for. */
+export interface Observations {
+  /** In the pass that every measurement has, which they cost next to nothing. */
+  readonly inPassing: readonly Observation[];
+  /** In a pass of their own over some of the samples. */
+  readonly apart: readonly Observation[];
+}
+
+/** All that is looked at, at the layers that are measured on data. */
+export function observe(prepared: Prepared, rows: readonly PlannedRow[], seed: number): Observations {
   const onData = rows.filter(({ layer, plan }) => layer !== null && plan.kind !== "weights");
   const layersOf = (list: readonly PlannedRow[]) => {
     const names = new Set(list.map(({ layer }) => layer?.name));
@@ -16,9 +26,16 @@ export function observe(prepared: Prepared, rows: readonly PlannedRow[], seed: n
   };
   const layers = layersOf(onData);
   const curved = layersOf(onData.filter(({ measure }) => measure === relativeFlatness));
-  return [
-    observeGradient(prepared, curved, seed),
-    observeDeadFeatures(prepared, layers),
-    observeContradictoryLabels(prepared, layers, seed),
-  ];
+  const isLast = (layer: Layer) => prepared.above(layer).kind === "logits";
+  const last = curved.filter(isLast);
+  const below = curved.filter((layer) => !isLast(layer));
+  const weights = prepared.b.input(SAMPLE_WEIGHTS, "float32", [prepared.batch]);
+  return {
+    inPassing: [
+      ...(last.length > 0 ? [observeGradient(prepared, last, weights, seed)] : []),
+      observeDeadFeatures(prepared, layers),
+      observeContradictoryLabels(prepared, layers, seed),
+    ],
+    apart: below.length > 0 ? [observeGradient(prepared, below, weights, seed)] : [],
+  };
 }

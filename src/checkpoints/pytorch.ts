@@ -1,5 +1,6 @@
 import { numpyGlobals, PickledArray } from "../data/numpy-pickle.ts";
 import { plainGlobals } from "../data/pickle-globals.ts";
+import { shownValue } from "../data/pickle-text.ts";
 import { readPickle } from "../data/pickle.ts";
 import { type ZipMember, zipMembers } from "../data/zip.ts";
 import { ModelError } from "../errors.ts";
@@ -100,7 +101,7 @@ class Collector {
       return false;
     }
     for (const [key, inner] of value.entries()) {
-      const below = name === "" ? String(key) : `${name}.${String(key)}`;
+      const below = name === "" ? shownValue(key) : `${name}.${shownValue(key)}`;
       met.holds = this.#walk(inner, below, name, depth + 1) || met.holds;
     }
     return met.holds;

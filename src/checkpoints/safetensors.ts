@@ -91,7 +91,7 @@ function checkedEntry(file: ByteRanges, name: string, entry: unknown, have: numb
   };
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const type = typeof dtype === "string" && Object.hasOwn(types, dtype) ? types[dtype] : undefined;
-  if (!type) return fail(`type ${shortened(JSON.stringify(dtype))}: expected one of ${Object.keys(types).join(", ")}.`);
+  if (!type) return fail(`type ${shownJson(dtype)}: expected one of ${Object.keys(types).join(", ")}.`);
   if (!isWholeNumbers(shape) || shape.length > mostAxes) return fail("expected a shape of whole numbers.");
   if (!isWholeNumbers(offsets) || offsets.length !== 2) return fail("expected two data_offsets.");
   const [begin, end] = offsets as [number, number];
@@ -129,8 +129,14 @@ function isWholeNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((each) => Number.isSafeInteger(each) && each >= 0);
 }
 
-function shortened(text: string | undefined): string {
-  return text !== undefined && text.length > 100 ? `${text.slice(0, 100)}…` : String(text);
+function shortened(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** A value of a header as a message says it. What is made of others is not written out: it may be deep. */
+export function shownJson(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "[…]" : "{…}";
+  return shortened(String(JSON.stringify(value)));
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });

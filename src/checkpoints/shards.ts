@@ -2,6 +2,7 @@ import { type ByteFile, readAll } from "../data/byte-file.ts";
 import { ModelError } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Tensors } from "./checkpoint.ts";
+import { shownJson } from "./safetensors.ts";
 
 interface Shard {
   readonly file: ByteFile;
@@ -65,7 +66,7 @@ async function weightMap(file: ByteFile): Promise<Map<string, string>> {
       // A path could lead anywhere.
       if (typeof place !== "string" || !/^[^/\\]+$/.test(place) || place.startsWith("..")) {
         throw new ModelError(
-          `${label}: ${name} is in ${JSON.stringify(place)?.slice(0, 100)}: expected the name of a file beside the index.`,
+          `${label}: ${name} is in ${shownJson(place)}: expected the name of a file beside the index.`,
         );
       }
       return [name, place];

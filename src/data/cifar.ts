@@ -2,7 +2,7 @@ import { DataError } from "../errors.ts";
 import type { NamedArray } from "./dataset.ts";
 import { numpyGlobals, PickledArray } from "./numpy-pickle.ts";
 import { plainGlobals } from "./pickle-globals.ts";
-import { pickledText } from "./pickle-text.ts";
+import { pickledText, shownValue } from "./pickle-text.ts";
 import { readPickle } from "./pickle.ts";
 
 /** The four ways in which Alex Krizhevsky publishes CIFAR (cs.toronto.edu/~kriz/cifar.html). */
@@ -151,7 +151,7 @@ function checkLabels(labels: ArrayLike<unknown>, classes: number, place: (image:
   for (let image = 0; image < labels.length; image++) {
     const label = labels[image];
     if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) continue;
-    throw new DataError(`${place(image)}: expected a label from 0 to ${classes - 1}, came ${String(label)}.`);
+    throw new DataError(`${place(image)}: expected a label from 0 to ${classes - 1}, came ${shownValue(label)}.`);
   }
 }
 

@@ -10,7 +10,7 @@ const longestRecord = 2 ** 24;
  * The records of a CSV file (RFC 4180), handed on as its text is pushed. A field in quotes may hold delimiters, line ends
  * and doubled quotes; a quote within a field that does not begin with one is a character; lines may end in CR LF; empty
  * lines are passed over. The fields' delimiter is that of comma, semicolon and tab which the first line has most often.
- * Time is linear but for records longer than a chunk, which are looked at again with each.
+ * Time is linear: the text of a record longer than a chunk is looked at again when it has doubled.
  *
  * Written here because csv-parse needs Node's streams, and papaparse takes quadratic time over unbalanced quotes.
  */
@@ -18,8 +18,11 @@ export class CsvParser {
   readonly #label: string;
   readonly #listener: CsvListener;
   #delimiter: string | undefined;
-  /** The text of a record whose end has not come yet. */
-  #rest = "";
+  /** The text of a record whose end has not come yet, in parts. */
+  #parts: string[] = [];
+  /** Characters of the parts, and how many there are to be before they are looked at. */
+  #length = 0;
+  #enough = 0;
   #line = 1;
 
   /**
@@ -34,7 +37,13 @@ export class CsvParser {
 
   /** Takes the next part of the text. Throws DataError, with the line, for broken quotes. */
   push(chunk: string): void {
-    const text = this.#rest + chunk;
+    this.#parts.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length >= this.#enough) this.#read();
+  }
+
+  #read(): void {
+    const text = this.#parts.join("");
     let at = 0;
     let quote = -2;
     for (;;) {
@@ -51,8 +60,11 @@ export class CsvParser {
         at = next;
       }
     }
-    this.#rest = text.slice(at);
-    if (this.#rest.length > longestRecord) {
+    const rest = text.slice(at);
+    this.#parts = [rest];
+    this.#length = rest.length;
+    this.#enough = at === 0 ? Math.min(2 * rest.length, longestRecord + 1) : 0;
+    if (rest.length > longestRecord) {
       throw this.#error(
         `expected a record of at most ${longestRecord} characters: its line or its quotes have no end.`,
       );
@@ -61,8 +73,11 @@ export class CsvParser {
 
   /** The text has ended: its last line need not. */
   end(): void {
-    if (this.#rest !== "") this.push("\n");
-    if (this.#rest !== "") throw this.#error("truncated: a field in quotes has no end.");
+    if (this.#length > 0) {
+      this.#parts.push("\n");
+      this.#read();
+    }
+    if (this.#length > 0) throw this.#error("truncated: a field in quotes has no end.");
   }
 
   #plainRecord(text: string, at: number, end: number): void {

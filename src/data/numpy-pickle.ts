@@ -1,7 +1,7 @@
 import { count, type Dims, elementSize, type ElementType, type TypedArray } from "../graph/tensor.ts";
 import { nativeArray } from "./npy.ts";
 import { types } from "./npy-header.ts";
-import { latin1Bytes } from "./pickle-text.ts";
+import { latin1Bytes, shownValue } from "./pickle-text.ts";
 import type { PickleContext, PickleGlobal } from "./pickle.ts";
 
 /** An array of a pickle, in C order and native endianness; empty until its state has been read. */
@@ -24,7 +24,7 @@ const dtype: PickleGlobal = {
     const text = context.key(name);
     const code = typeof text === "string" && Object.hasOwn(types, text) ? types[text] : undefined;
     return new PickledType(
-      code ?? context.fail(`a NumPy dtype ${String(text).slice(0, 40)}: expected booleans, integers or floats.`),
+      code ?? context.fail(`a NumPy dtype ${shownValue(text).slice(0, 40)}: expected booleans, integers or floats.`),
     );
   },
   // (version, byte order, subtype, names, fields, size, alignment, flags)

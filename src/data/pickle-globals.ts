@@ -2,7 +2,12 @@ import type { PickleContext, PickleGlobal } from "./pickle.ts";
 import { latin1Bytes, pickledText } from "./pickle-text.ts";
 
 const set: PickleGlobal = {
-  call: ([values = []], context) => new Set(Array.isArray(values) ? values : context.fail("damaged: expected a list.")),
+  call([values = []], context) {
+    if (!Array.isArray(values)) return context.fail("damaged: expected a list.");
+    // A list may be shared by many calls.
+    context.spend(values.length);
+    return new Set(values);
+  },
 };
 
 const bytes: PickleGlobal = {
@@ -14,9 +19,8 @@ const bytes: PickleGlobal = {
 
 /** Before protocol 3 bytes are written as text and encoded by a call; the text may be shared by many calls. */
 function encode([value, encoding]: readonly unknown[], context: PickleContext): Uint8Array {
-  const name = pickledText(encoding);
   if (value instanceof Uint8Array) return value;
-  if (typeof value !== "string" || !/^latin-?1$/.test(name ?? "")) {
+  if (typeof value !== "string" || !/^latin-?1$/.test(pickledText(encoding) ?? "")) {
     return context.fail("damaged: expected text in latin1.");
   }
   context.spend(value.length);
@@ -25,7 +29,9 @@ function encode([value, encoding]: readonly unknown[], context: PickleContext): 
 
 const orderedDict: PickleGlobal = {
   call([items = []], context) {
-    if (!Array.isArray(items) || !items.every((item) => Array.isArray(item) && item.length === 2)) {
+    if (!Array.isArray(items)) return context.fail("damaged: expected a list of pairs.");
+    context.spend(items.length);
+    if (!items.every((item) => Array.isArray(item) && item.length === 2)) {
       return context.fail("damaged: expected a list of pairs.");
     }
     return new Map((items as [unknown, unknown][]).map(([key, value]) => [context.key(key), value]));

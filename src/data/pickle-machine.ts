@@ -57,7 +57,7 @@ export class PickleMachine implements PickleContext {
   spend(bytes: number): void {
     this.#spent += bytes;
     const most = memoryFactor * this.#bytes.length;
-    if (!(this.#spent <= most)) this.fail(`damaged: its arrays need more than ${most} bytes of memory.`);
+    if (!(this.#spent <= most)) this.fail(`damaged: its values need more than ${most} bytes of memory.`);
   }
 
   /** The next bytes, as a view. */

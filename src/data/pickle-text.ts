@@ -22,6 +22,21 @@ export function pickledText(value: unknown): string | undefined {
   return value instanceof Uint8Array ? latin1Text(value) : undefined;
 }
 
+const longestShown = 1000;
+const mostShown = 8;
+
+/** A value as a message or a name says it. Tuples in tuples, which may hold one another again and again, are not written out. */
+export function shownValue(value: unknown): string {
+  if (!isObject(value)) return String(value).slice(0, longestShown);
+  if (value instanceof Uint8Array) return latin1Text(value.subarray(0, longestShown));
+  const short = Array.isArray(value) && value.length <= mostShown && !value.some(isObject);
+  return short ? `(${value.map(shownValue).join(", ")})` : "(…)";
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 const escapes: Readonly<Record<string, string>> = {
   n: "\n",
   t: "\t",
@@ -63,9 +78,9 @@ export function rawUnicodeText(line: string): string | undefined {
 
 const infinities: Readonly<Record<string, number>> = { nan: Number.NaN, inf: Infinity, "-inf": -Infinity };
 
-/** A float as Python writes it; undefined when it is none. */
+/** A float as Python writes it; undefined when it is none. One way alone to match the digits: two take quadratic time. */
 export function floatOf(line: string): number | undefined {
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(line)) return Number(line);
+  if (/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(line)) return Number(line);
   return Object.hasOwn(infinities, line) ? infinities[line] : undefined;
 }
 

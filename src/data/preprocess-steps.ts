@@ -114,7 +114,7 @@ function misfit({ where, dims, field }: Place, what: string): UsageError {
 
 function number(place: Place, text: string): number {
   const value = Number(text);
-  const fits = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Math.fround(value));
+  const fits = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Math.fround(value));
   if (!fits) throw misfit(place, `expected a number, came "${text}"`);
   return value;
 }

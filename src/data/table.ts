@@ -108,14 +108,14 @@ export class TableBuilder {
     }
     if (features.length > 0) return features;
     throw new DataError(
-      `${this.#label}: expected a column of labels and one of features or more, have ${this.#columns.join(", ")}.`,
+      `${this.#label}: expected a column of labels and one of features or more, have ${listed(this.#columns)}.`,
     );
   }
 
   #find(name: string): number {
     const column = this.#columns.indexOf(name);
     if (column >= 0 && name !== "") return column;
-    throw new DataError(`${this.#label}: no column ${name}. It has: ${this.#columns.filter(Boolean).join(", ")}.`);
+    throw new DataError(`${this.#label}: no column ${name}. It has: ${listed(this.#columns.filter(Boolean))}.`);
   }
 
   #misfit(cells: readonly string[], column: number, line: number, expected = "a number"): DataError {
@@ -181,6 +181,15 @@ class LabelColumn {
     const places = new Map(classes.map((name, place) => [this.#known.get(name)!, BigInt(place)]));
     return { type: "int64", data: BigInt64Array.from(this.#texts.finish(), (id) => places.get(id)!), classes };
   }
+}
+
+/** Columns that a message lists before it counts. */
+const mostListed = 20;
+
+function listed(columns: readonly string[]): string {
+  const names = columns.slice(0, mostListed).map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name));
+  const more = columns.length - names.length;
+  return names.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function isMissing(text: string): boolean {

@@ -208,6 +208,7 @@ export async function measureModel(
       ...(data.split !== undefined && { split: data.split }),
       ...(data.preprocess !== "" && { preprocess: data.preprocess }),
       samples: sampled.description,
+      ...(data.classes && { classes: data.classes }),
     },
     loss: {
       kind: loss.name,

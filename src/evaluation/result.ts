@@ -23,6 +23,8 @@ export interface Result {
     readonly split?: string;
     readonly preprocess?: string;
     readonly samples?: string;
+    /** Names of the classes in the order of the labels, where the source has them. */
+    readonly classes?: readonly string[];
   };
   readonly loss: {
     readonly kind: string;

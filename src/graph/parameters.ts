@@ -68,7 +68,7 @@ export function parameters(model: Graph): Parameter[] {
       if (!root) continue;
       const entry = found.get(root.name) ?? { root, uses: [] };
       const use = useOf(graph, made, node, index, root);
-      const besideBias = use.role === "weight" ? weightOfBias(graph, read, node) : [];
+      const besideBias = use.role === "weight" ? weightOfBias(graph, made, read, node) : [];
       entry.uses.push({ ...use, framework: [...use.framework, ...besideBias] });
       found.set(root.name, entry);
     }
@@ -183,11 +183,19 @@ function notedName(node: Node, parameter: string): string[] {
   return module === undefined ? [] : [`${module}.${parameter}`];
 }
 
-/** What the weight is called by the bias that is added to its product: attn.in_proj_weight by attn.in_proj_bias. */
-function weightOfBias(graph: Graph, read: ReadonlyMap<ValueId, readonly Node[]>, { outputs }: Node): string[] {
+/**
+ * What the weight is called by the bias that is added to its product: attn.in_proj_weight by attn.in_proj_bias, which may be an
+ * Identity's output where it was equal to another.
+ */
+function weightOfBias(
+  graph: Graph,
+  made: ReadonlyMap<ValueId, Node>,
+  read: ReadonlyMap<ValueId, readonly Node[]>,
+  { outputs }: Node,
+): string[] {
   const added = read.get(outputs[0] ?? "")?.find(({ op, domain }) => op === "Add" && domain === "");
   return (added?.inputs ?? [])
-    .filter((input) => graph.constants.has(input) && input.endsWith("bias"))
+    .filter((input) => input.endsWith("bias") && rootOf(graph, made, input) !== undefined)
     .map((bias) => bias.replace(/bias$/, "weight"));
 }
 

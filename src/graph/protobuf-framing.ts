@@ -25,13 +25,17 @@ export function checkFraming(bytes: Uint8Array, file: string): void {
   }
 }
 
+/** Messages in each other that a decoder takes: Google's and ours. */
+const MOST_LEVELS = 100;
+
 /**
  * The byte at which the innermost field begins that keeps a message from being decoded: each field is decoded on its own,
  * and within the first that cannot be, its fields; the message's own first byte when each can be. Costs as much as decoding once for every level; for errors only.
  *
  * @param start where in the file `bytes` begin
+ * @param levels messages that may still be in this one
  */
-export function damagedField(schema: DescMessage, bytes: Uint8Array, start = 0): number {
+export function damagedField(schema: DescMessage, bytes: Uint8Array, start = 0, levels = MOST_LEVELS): number {
   let offset = 0;
   while (offset < bytes.length) {
     const tag = varint(bytes, offset);
@@ -40,8 +44,8 @@ export function damagedField(schema: DescMessage, bytes: Uint8Array, start = 0):
     if (!decodes(schema, bytes.subarray(offset, end))) {
       const { message } = schema.fields.find(({ number }) => number === Math.floor(tag.value / 8)) ?? {};
       const content = varint(bytes, tag.end);
-      if (!message || tag.value % 8 !== 2 || !content) break;
-      return damagedField(message, bytes.subarray(content.end, end), start + content.end);
+      if (!message || tag.value % 8 !== 2 || !content || levels === 0) break;
+      return damagedField(message, bytes.subarray(content.end, end), start + content.end, levels - 1);
     }
     offset = end;
   }

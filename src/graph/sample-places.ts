@@ -72,8 +72,8 @@ export class SamplePlaces {
     const { axis, outer, inner } = first;
     const at = (place: number): SamplePlace => ({ axis: place, outer, inner });
     /** Samples stay where they are, if the operator works along other axes. */
-    const beside = (...axes: readonly number[]) =>
-      isAlone(operands) && axes.every((own) => (own < 0 ? own + rank : own) !== axis) ? at(axis) : undefined;
+    const isBeside = (own: number) => (own < 0 ? own + rank : own) !== axis;
+    const beside = (...axes: readonly number[]) => (isAlone(operands) && axes.every(isBeside) ? at(axis) : undefined);
     const constant = (index: number) => {
       const tensor = this.#b.constantOf(node.inputs[index] ?? "");
       return tensor && Array.from(tensor.numbers());
@@ -100,7 +100,7 @@ export class SamplePlaces {
       case "Gather":
         return gathered(node, operands, this.#b.typeIfKnown(node.inputs[1] ?? "")?.dims.length ?? 0);
       case "Concat":
-        return areAlike(operands) && beside(int(node, "axis", 0)) ? at(axis) : undefined;
+        return areAlike(operands) && isBeside(int(node, "axis", 0)) ? at(axis) : undefined;
       case "Split":
         return beside(int(node, "axis", 0));
       case "Slice": {

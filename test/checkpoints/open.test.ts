@@ -173,6 +173,7 @@ describe("shards", () => {
     ],
     ["a folder", { weight_map: { a: ".." } }, 'a is in "..": expected the name of a file'],
     ["no name", { weight_map: { a: 3 } }, "a is in 3: expected the name of a file"],
+    ["an object", { weight_map: { a: { b: 3 } } }, "a is in {…}: expected the name of a file"],
     ["a shard that is not there", { weight_map: { a: "three.safetensors" } }, "no such file or directory"],
   ])("refused: %s", async (_, given, message) => {
     await expect(open(given)).rejects.toThrow(message);

@@ -204,6 +204,20 @@ describe("archives by hand", () => {
     expect(readAll).toThrow(message);
   });
 
+  it("names tensors by tuples, and not by tuples of tuples, which may be without end", () => {
+    const state = pickled(pair).slice("(S'w'\n".length, -"d.".length);
+    const keys = {
+      short: "K\u0001K\u0002\u0086",
+      bomb: `K\u0001${"2\u0086".repeat(100)}`,
+      deep: `)${"\u0085".repeat(2 ** 17)}`,
+    };
+    const named = (key: string) => {
+      const bytes = archive({ "data.pkl": `}${key}${state}s.`, "data/0": new Uint8Array(16) });
+      return [...read(bytes).tensors.keys()];
+    };
+    expect([named(keys.short), named(keys.bomb), named(keys.deep)]).toEqual([["(1, 2)"], ["(…)"], ["(…)"]]);
+  });
+
   it("ends with a dictionary that contains itself", () => {
     expect(read(archive({ "data.pkl": "(dp0\nS'a'\ng0\ns." })).tensors.size).toBe(0);
   });

@@ -76,6 +76,11 @@ describe("what is refused, with the byte", () => {
     ["a list", withHeader("[]"), "byte 8: expected a JSON object as the header."],
     ["no entry", header([]), "byte 8: the header's entry of w: type undefined: expected one of BOOL, U8,"],
     ["a type of another kind", header({ ...entry, dtype: "F8_E4M3" }), 'entry of w: type "F8_E4M3": expected one of'],
+    [
+      "a type of lists in lists",
+      withHeader(`{"w":{"dtype":${"[".repeat(2 ** 17)}${"]".repeat(2 ** 17)}}}`),
+      "entry of w: type […]: expected one of",
+    ],
     ["a type that objects inherit", header({ ...entry, dtype: "toString" }), 'entry of w: type "toString": expected'],
     ["a negative size", header({ ...entry, shape: [-2] }), "entry of w: expected a shape of whole numbers."],
     ["half an element", header({ ...entry, shape: [1.5] }), "entry of w: expected a shape of whole numbers."],

@@ -197,6 +197,14 @@ describe("what is refused", () => {
       new UsageError("t.csv: the labels could be y or class: name the column that is meant: --labels COLUMN."),
     ],
     ["labels that are not there", "a,b\n1,2\n", { labels: "c" }, new DataError("t.csv: no column c. It has: a, b.")],
+    [
+      "labels that are not there, among many columns",
+      `${Array.from({ length: 30 }, (_, i) => (i === 0 ? "n".repeat(50) : `c${i}`)).join()}\n${"1,".repeat(29)}1\n`,
+      { labels: "c" },
+      new DataError(
+        `t.csv: no column c. It has: ${"n".repeat(40)}…, ${Array.from({ length: 19 }, (_, i) => `c${i + 1}`).join(", ")} and 10 more.`,
+      ),
+    ],
     ["features that are not there", "a,b\n1,2\n", { input: "a,c" }, new DataError("t.csv: no column c. It has: a, b.")],
     [
       "labels among the features",

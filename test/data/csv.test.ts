@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { CsvParser } from "../../src/data/csv.ts";
 import { DataError } from "../../src/errors.ts";
+import { milliseconds } from "../mutations.ts";
 
 /** The records, the text pushed in pieces that end at `cuts`, shares of its length. */
 function parse(text: string, { cuts = [], delimiter }: { cuts?: number[]; delimiter?: string } = {}) {
@@ -183,6 +184,26 @@ describe("damage", () => {
       };
       expect(fill).toThrow("a.csv: line 2: expected a record of at most 16777216 characters");
     }
+  });
+
+  it("a record of many chunks takes linear time", () => {
+    const records: [number, number][] = [];
+    const parser = new CsvParser("a.csv", (fields, line) => records.push([line, fields.length]), ",");
+    const started = process.cpuUsage();
+    for (const quote of ["", '"']) {
+      parser.push(`a,${quote}`);
+      for (let chunk = 0; chunk < 1000; chunk++) parser.push("x".repeat(2 ** 13));
+      parser.push(`${quote},b\n1,2\n`);
+    }
+    parser.end();
+    expect(records).toEqual([
+      [1, 3],
+      [2, 2],
+      [3, 3],
+      [4, 2],
+    ]);
+    // Looking at all of it with each chunk takes twenty times as long.
+    expect(milliseconds(process.cpuUsage(started))).toBeLessThan(3000);
   });
 
   it("a row of many quoted and plain fields takes linear time", () => {

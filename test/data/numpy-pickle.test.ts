@@ -76,11 +76,17 @@ describe("damage", () => {
     expect(() => read(ascii(text))).toThrow(message);
   });
 
+  it("a dtype that is a tuple of tuples is not written out", () => {
+    // 2^100 numbers, were they.
+    const bytes = ascii(`cnumpy\ndtype\n)${"2\u0086".repeat(100)}\u0085R.`);
+    expect(() => read(bytes)).toThrow("a NumPy dtype (…): expected booleans, integers or floats.");
+  });
+
   it("bytes that are converted again and again are refused before memory is full", () => {
     const elements = 4096;
     const raw = `T${String.fromCharCode(0, (elements * 2) >> 8, 0, 0)}${"x".repeat(elements * 2)}q\u0001`;
     const again = `${start}(h\u0002h\u0003I0\nh\u0001tb0`;
     const bomb = ascii(`${raw}0(I${elements}\ntq\u00020${dtype("u2")}q\u00030${again.repeat(1000)}N.`);
-    expect(() => read(bomb)).toThrow("damaged: its arrays need more than");
+    expect(() => read(bomb)).toThrow("damaged: its values need more than");
   });
 });

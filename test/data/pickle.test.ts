@@ -189,7 +189,36 @@ describe("damage", () => {
       `c_codecs\nencode\nq\u00010X\u0010\u0027\0\0${"x".repeat(10000)}X\u0006\0\0\0latin1\u0086q\u00020` +
         `${"h\u0001h\u0002R0".repeat(1000)}N.`,
     );
-    expect(() => read(bomb)).toThrow(`damaged: its arrays need more than ${4 * bomb.length} bytes of memory.`);
+    expect(() => read(bomb)).toThrow(`damaged: its values need more than ${4 * bomb.length} bytes of memory.`);
+  });
+
+  it.each([
+    ["set", "cbuiltins\nset\n", "K\u0001"],
+    ["OrderedDict", "ccollections\nOrderedDict\n", "NN\u0086"],
+  ])("a list that many calls of %s share is refused before they take time", (_, callee, item) => {
+    const bomb = ascii(
+      `${callee}q\u00010](${item.repeat(20_000)}e\u0085q\u00020${"h\u0001h\u0002R0".repeat(20_000)}N.`,
+    );
+    const started = process.cpuUsage();
+    expect(() => read(bomb)).toThrow("damaged: its values need more than");
+    // Making all of them takes minutes.
+    expect(milliseconds(process.cpuUsage(started))).toBeLessThan(2000);
+  });
+
+  it.each([
+    ["a number that is none", `F${"1".repeat(100_000)}x\n.`, "byte 0: damaged: expected a number"],
+    [
+      "an encoding that many calls share",
+      `c_codecs\nencode\nq\u00010T${String.fromCharCode(0, 0, 1, 0)}${"k".repeat(2 ** 16)}q\u00020U\u0000q\u00030` +
+        `${"h\u0001h\u0003h\u0002\u0086R0".repeat(2 ** 16)}.`,
+      "expected a value on the stack",
+    ],
+  ])("%s takes linear time", (_, text, message) => {
+    const bytes = ascii(text);
+    const started = process.cpuUsage();
+    expect(() => read(bytes)).toThrow(message);
+    // A tenth of a second; quadratic time is half a minute.
+    expect(milliseconds(process.cpuUsage(started))).toBeLessThan(2000);
   });
 
   it("a long key that is used again and again takes no more time", () => {

@@ -30,8 +30,9 @@ describe("64 digits give the same relative flatness", () => {
   const folder = mkdtempSync(join(tmpdir(), "flatness-digits-"));
   afterAll(() => rmSync(folder, { recursive: true }));
   let expected: readonly number[];
-  const values = async (data: string, preprocess: string) => {
+  const values = async (data: string, preprocess: string, classes?: readonly string[]) => {
     const { result } = await measure(model, data, { preprocess, threads: 1 });
+    expect(result.data.classes).toEqual(classes);
     expect(result.data.preprocess).toBe(preprocess);
     expect(result.loss.accuracy).toBe(0.9375);
     return [...result.results.map(({ value }) => value), result.loss.value];
@@ -52,7 +53,7 @@ describe("64 digits give the same relative flatness", () => {
       mkdirSync(join(folder, "images", names[label]!), { recursive: true });
       writeFileSync(join(folder, "images", names[label]!, `${i}.png`), images[i]!);
     }
-    check(await values(join(folder, "images"), "channels=1,scale=16,flatten"), OTHER_ORDER);
+    check(await values(join(folder, "images"), "channels=1,scale=16,flatten", names), OTHER_ORDER);
   });
 
   test("as a Hugging Face data set", async () => {

@@ -11,7 +11,7 @@ import { layersOf } from "./exported.ts";
 
 // Files that torch.onnx.export wrote, and what autograd says of the same modules in float64: see torchscript/export.py.
 
-/** float32 on the device against float64; κ of the embedding is a difference of terms ten times its size. */
+/** float32 on the device against float64; κ of an embedding is a difference of terms ten times its size. */
 const TOLERANCE = 2e-5;
 
 interface Truth {
@@ -44,6 +44,15 @@ const encoder = [
   { name: "mlp.2", positions: TOKENS },
   { name: "head", positions: 1 },
 ];
+/** Four patches, and a class token before them. */
+const vision = [
+  { name: "patch", positions: 4 },
+  { name: "block.self_attn.in_proj", positions: 5 },
+  { name: "block.self_attn.out_proj", positions: 5 },
+  { name: "block.linear1", positions: 5 },
+  { name: "block.linear2", positions: 5 },
+  { name: "head", positions: 1 },
+];
 /** Maps of 8×8, 4×4 after pooling, 2×2 behind a kernel of 3. */
 const convolutions = [
   { name: "features.0", positions: 64 },
@@ -55,6 +64,7 @@ const files = [
   { what: "constants folded: renamed, transposed weights", file: "encoder", network: "encoder", layers: encoder },
   { what: "constants kept: weights behind Transpose", file: "encoder-unfolded", network: "encoder", layers: encoder },
   { what: "a fixed batch of one", file: "encoder-fixed", network: "encoder", layers: encoder },
+  { what: "a class token before patches, attention", file: "vision", network: "vision", layers: vision },
   { what: "batch normalization folded", file: "convolutions", network: "convolutions", layers: convolutions },
   {
     what: "batch normalization kept, equal constants merged",

@@ -18,6 +18,13 @@ const x: Field = [11, valueInfo("x", [2])];
 const y: Field = [12, valueInfo("y", [2])];
 const relu = nodeProto("Relu", ["x"], ["y"], [3, "act"]);
 
+/** A graph with a node that has a graph, and so on. */
+function graphs(depth: number): Uint8Array {
+  let graph: Uint8Array = new Uint8Array();
+  for (let level = 0; level < depth; level++) graph = message([1, message([5, message([6, graph])])]);
+  return graph;
+}
+
 describe("refuses", () => {
   const refused: readonly [string, Uint8Array, string][] = [
     ["an empty file", new Uint8Array(), "m.onnx: not an ONNX model: the file is empty"],
@@ -36,6 +43,11 @@ describe("refuses", () => {
       // ir_version takes bytes 0 and 1, the graph's tag and length 2 and 3, the node's 4 and 5, its input 6 to 8.
       message([1, 8], [7, message([1, Uint8Array.of(0x0a, 1, 0x78, 0x22, 9, 0x41)])]),
       "m.onnx: not an ONNX model: the field at byte 9: premature EOF",
+    ],
+    [
+      "graphs in graphs without end",
+      modelProto([[1, nodeProto("If", [], [], [5, message([6, graphs(2000)])])]]),
+      "cannot decode message onnx.GraphProto from binary: maximum recursion depth of 100 reached",
     ],
     [
       "no operator set",

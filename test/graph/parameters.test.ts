@@ -133,6 +133,24 @@ describe("the names that torch's exporters note", () => {
     expect(found?.framework).toEqual(["attn.weight", "attn.in_proj_weight"]);
   });
 
+  test("by the bias beside it, where both were equal to another module's", () => {
+    const nodes = [
+      node("Identity", ["onnx::MatMul_1"], "onnx::MatMul_2"),
+      node("Identity", ["a.in_proj_bias"], "b.in_proj_bias"),
+      node("MatMul", ["x", "onnx::MatMul_1"], "h", {}, { name: "/a/MatMul" }),
+      node("Add", ["a.in_proj_bias", "h"], "i"),
+      node("MatMul", ["i", "onnx::MatMul_2"], "j", {}, { name: "/b/MatMul" }),
+      node("Add", ["b.in_proj_bias", "j"], "y"),
+    ];
+    const found = parameters(graphOf(x, nodes, { "onnx::MatMul_1": w(4, 4), "a.in_proj_bias": w(4) }));
+    expect(found.map(({ name, framework }) => [name, framework])).toEqual([
+      ["onnx::MatMul_1", ["a.weight", "a.in_proj_weight"]],
+      ["a.in_proj_bias", ["a.bias"]],
+      ["onnx::MatMul_2", ["b.weight", "b.in_proj_weight"]],
+      ["b.in_proj_bias", ["b.bias"]],
+    ]);
+  });
+
   test("the dynamo exporter's scopes", () => {
     const metadata = { "pkg.torch.onnx.name_scopes": "['', 'blocks.1', 'blocks.1.fc', 'linear_3']" };
     const [found] = parameters(graphOf(x, [node("MatMul", ["x", "val_7"], "y", {}, { metadata })], { val_7: w(4, 4) }));

@@ -254,6 +254,25 @@ export const cases: readonly Case[] = [
     place: place(1),
   },
   {
+    what: "Concat behind something that has no samples, as a class token stands before the patches",
+    sample: [3, 4],
+    nodes: [node("Concat", ["w", "x"], "c", { axis: 1 }), node("Transpose", ["c"], "y", { perm: [1, 0, 2] })],
+    constants: { w: w(B, 1, 4) },
+    place: place(1),
+  },
+  {
+    what: "Concat of two that have them at the same place",
+    sample: [3, 4],
+    nodes: [tokensFirst, node("Exp", ["t"], "e"), node("Concat", ["t", "e"], "y", { axis: -1 })],
+    place: place(1),
+  },
+  {
+    what: "Concat of two that have them at different places",
+    sample: [B, 4],
+    nodes: [turn(1, 0, 2), node("Concat", ["t", "x"], "y", { axis: 2 })],
+    place: undefined,
+  },
+  {
     what: "Concat along samples",
     sample: [3, 4],
     nodes: [tokensFirst, node("Concat", ["t", "t"], "y", { axis: 1 })],

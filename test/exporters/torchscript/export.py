@@ -4,6 +4,7 @@ Made with Debian 12's torch 1.13.0a0 and numpy 1.24.2: python3 export.py, in thi
 
 encoder*.onnx    an embedding, torch's MultiheadAttention (batch_first) and MLP, a head on the mean token; constants folded (default),
                  not folded (weights behind Transpose, opset 11), and for a fixed batch of 1 without dynamic axes
+vision.onnx      a class token before the patches of an image, torch's TransformerEncoderLayer, a head on that token
 convolutions*.onnx  Conv, BatchNorm, ReLU twice, the second in groups; folded (default), kept (training=PRESERVE)
 """
 
@@ -47,6 +48,21 @@ class Convolutions(nn.Module):
 
     def forward(self, x):
         return self.classifier(torch.flatten(nn.functional.adaptive_avg_pool2d(self.features(x), 1), 1))
+
+
+class Vision(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 4, 4, stride=4)
+        self.token = nn.Parameter(torch.randn(1, 1, 4))
+        self.positions = nn.Parameter(torch.randn(1, 5, 4))
+        self.block = nn.TransformerEncoderLayer(4, 2, 6, activation="gelu", batch_first=True, norm_first=True)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        patches = self.patch(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(x.shape[0], -1, -1), patches], 1) + self.positions
+        return self.head(self.block(tokens)[:, 0])
 
 
 def curvature(model, x, y, name, groups):
@@ -120,3 +136,10 @@ training = {"training": torch.onnx.TrainingMode.TRAINING, "do_constant_folding":
 export("convolutions-training", copy.deepcopy(convolutions).train(), images, True, **training)
 names = {"features.0.weight": 1, "features.4.weight": 2, "classifier.weight": 1}
 truth("convolutions", convolutions, images, torch.randint(0, 3, (6,)), names)
+
+vision = Vision().eval()
+images = torch.randn(6, 3, 8, 8)
+export("vision", vision, images, True)
+parameters = ["patch", "block.self_attn.in_proj_weight", "block.self_attn.out_proj", "block.linear1", "block.linear2", "head"]
+names = {name if name.endswith("weight") else f"{name}.weight": 1 for name in parameters}
+truth("vision", vision, images, torch.randint(0, 3, (6,)), names)

@@ -3,7 +3,9 @@ import type { Estimate } from "./decomposition.ts";
 
 /** Random splits, and samples in a half at most: the cost grows with the square of the latter. */
 export const SPLITS = 10;
-const MOST = 1000;
+const MOST = 500;
+/** A standard deviation that is this share of the root mean square is float32's rounding: the feature does not vary. */
+const STILL = 1e-5;
 
 /**
  * The paper's practical approximation of representativeness, the error of a density estimate on random splits: over random halves A and B
@@ -16,7 +18,7 @@ const MOST = 1000;
  * nor the loss, nor more than training data, and is no part of the generalization gap.
  *
  * Kernels have each feature's standard deviation times Scott's n^(−1/(m+4)); features that do not vary are left out. The error is that of
- * the mean over splits of these samples. Costs splits × (n/2)² × m, with at most 1 000 samples in a half.
+ * the mean over splits of these samples. Costs splits × (n/2)² × m, with at most 500 samples in a half.
  *
  * @param features [n, m]
  * @returns undefined for fewer than four samples, or where no feature varies
@@ -55,7 +57,9 @@ function standardized(features: ArrayLike<number>, m: number): Rows {
   for (let index = 0; index < features.length; index++) means[index % m]! += features[index]! / n;
   for (let index = 0; index < features.length; index++)
     variances[index % m]! += (features[index]! - means[index % m]!) ** 2 / n;
-  const kept = Array.from({ length: m }, (_, j) => j).filter((j) => variances[j]! > 0);
+  const kept = Array.from({ length: m }, (_, j) => j).filter(
+    (j) => variances[j]! > STILL ** 2 * (variances[j]! + means[j]! ** 2),
+  );
   const values = new Float64Array(n * kept.length);
   for (let row = 0; row < n; row++)
     kept.forEach((j, place) => (values[row * kept.length + place] = features[row * m + j]! / Math.sqrt(variances[j]!)));

@@ -14,6 +14,7 @@ import { kdeRepresentativeness, SPLITS } from "./kde-representativeness.ts";
 import { checkAbove, checkDeltas } from "./measure-robustness.ts";
 import type { BoundResult, BoundRow } from "./result.ts";
 import type { Flatness } from "./robustness-theory.ts";
+import { teacherWarnings } from "./teacher-labels.ts";
 import { theoremDelta, theoremSixRows } from "./theorem-six.ts";
 
 /** What is asked of the decomposition of the generalization gap and of the bound. */
@@ -83,8 +84,9 @@ export async function measureBound(
     const deltas = delta === "grid" ? [...GRID, auto].sort((a, b) => a - b) : [delta === "auto" ? auto : delta];
     const rows: BoundRow[] = gapRows(onTrain, onTest);
     let zeroFeatures = 0;
+    const label = teacher?.label.bind(teacher);
+    const disagreements = label ? await teacherWarnings(opened, label) : [];
     for (const [index, each] of deltas.entries()) {
-      const label = teacher?.label.bind(teacher);
       const parts = await decomposition(opened, onTrain.mean, onTest, flatness, {
         delta: each,
         sigma,
@@ -116,7 +118,7 @@ export async function measureBound(
       teacher: options.teacher?.file ?? null,
       zeroFeatures,
       rows,
-      warnings: [...warnings, ...warningsOf(seen, test, teacher !== undefined)],
+      warnings: [...warnings, ...disagreements, ...warningsOf(seen, test, teacher !== undefined)],
       environment: { ...environment, seed },
       seconds: { total: (performance.now() - started) / 1000 },
     };

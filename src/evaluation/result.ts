@@ -130,6 +130,7 @@ export type WarningCode =
   | "not-rescalable"
   | "regression-labels"
   | "relative-error-not-met"
+  | "teacher-disagrees"
   | "trailing-activation"
   | "twin-differs"
   | "variance-normalization"

@@ -3,7 +3,7 @@ import type { BoundResult } from "../theory/result.ts";
 import { boundValue, deltaText } from "./bound-table.ts";
 import { lossUnit, printable } from "./labels.ts";
 import { markup } from "./markup.ts";
-import { duration, significant } from "./number.ts";
+import { duration, plain } from "./number.ts";
 import { drawn, factList, page } from "./page.ts";
 import { modelName } from "./runs.ts";
 import { notice, warningList } from "./warning-list.ts";
@@ -29,7 +29,7 @@ export async function boundHtml(result: BoundResult): Promise<string> {
       ["Layer", printable(layer.name), `${layer.d} × ${layer.m}`],
       ["Training data", printable(data.source), `${data.split ? `${data.split}, ` : ""}n = ${data.n}`],
       ["Held-out data", printable(test.source), `${test.split ? `${test.split}, ` : ""}n = ${test.n}`],
-      ["Kernel", `σ ${significant(sigma)}`, `${draws} draws, seed ${environment.seed}`],
+      ["Kernel", `σ ${plain(sigma)}`, `${draws} draws, seed ${environment.seed}`],
       [
         "Run",
         `flatness ${environment.flatness} in ${duration(seconds.total)}`,
@@ -70,7 +70,13 @@ export function partsFigure({ rows, loss }: BoundResult): TopLevelSpec {
         high: value + half,
       };
     });
-  const x = { field: "quantity", type: "nominal" as const, sort: null, title: null, axis: { labelAngle: 0 } };
+  const x = {
+    field: "quantity",
+    type: "nominal" as const,
+    sort: null,
+    title: null,
+    axis: { labelAngle: 0, labelLimit: 0 },
+  };
   const color = { field: "delta", type: "nominal" as const, title: null, sort: null };
   return {
     description: "The generalization gap and its parts, with 95 % intervals",

@@ -1,7 +1,7 @@
 import type { BoundResult, BoundRow } from "../theory/result.ts";
 import { csvText } from "./csv.ts";
 import { printable, warningText } from "./labels.ts";
-import { duration, percentage, significant, withError } from "./number.ts";
+import { duration, percentage, plain, significant, withError } from "./number.ts";
 import { aligned, textTable } from "./text-table.ts";
 
 /** The decomposition of the generalization gap and the bound as plain text for a terminal. */
@@ -27,7 +27,7 @@ function heading({ model, data, test, loss, layer, sigma, draws, teacher }: Boun
     `data      ${dataText(data)}`,
     `held out  ${dataText(test)}`,
     `loss      ${loss.kind}${accuracy}`,
-    `kernel    σ ${significant(sigma)}, ${draws} draws`,
+    `kernel    σ ${plain(sigma)}, ${draws} draws`,
     ...(teacher === null ? [] : [`labels    of moved features: ${teacher}`]),
   ];
 }
@@ -37,7 +37,7 @@ function dataText({ source, split, n }: BoundResult["data"]): string {
 }
 
 export function deltaText({ delta }: BoundRow): string {
-  return delta === null ? "" : String(Number(delta.toPrecision(4)));
+  return delta === null ? "" : plain(delta);
 }
 
 export function boundValue({ value, standardError }: BoundRow): string {

@@ -52,6 +52,11 @@ export function significant(value: number): string {
   return join(alone(value));
 }
 
+/** A number that was given and not measured, to four significant digits at most: `0.3`. */
+export function plain(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
 /** A share as a percentage with two decimals. */
 export function percentage(share: number): string {
   return `${(100 * share).toFixed(2)} %`;

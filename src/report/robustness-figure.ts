@@ -38,10 +38,11 @@ export function robustnessFigure(result: RobustnessResult, layer: string): TopLe
   const color = several ? { color: { field: "name", type: "nominal" as const, title: "matrix", sort: null } } : {};
   const x = { field: "delta", type: "quantitative" as const, title: "δ" };
   const all = rows.filter((row) => row.theory !== null).length > 0;
+  // A line each: a title that is wider than the figure leaves no room for it.
   const subtitle = [
     `points: measured${rows.some((row) => row.standardError !== null) ? ", bars: 95 % intervals over the draws" : ""}`,
     ...(all ? ["line: theory to second order in δ"] : []),
-  ].join(" · ");
+  ];
   return {
     title: { text: printable(layer), subtitle },
     description: `Feature robustness of ${printable(layer)} over δ, measured and in theory`,

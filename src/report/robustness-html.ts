@@ -1,7 +1,7 @@
 import type { RobustnessResult } from "../theory/result.ts";
 import { lossUnit, printable } from "./labels.ts";
 import { type Markup, markup } from "./markup.ts";
-import { duration, percentage, significant, withError } from "./number.ts";
+import { duration, percentage, plain, withError } from "./number.ts";
 import { drawn, factList, page } from "./page.ts";
 import { loudest, robustnessFigure } from "./robustness-figure.ts";
 import { modelName } from "./runs.ts";
@@ -74,15 +74,15 @@ function table({ layers, rows, epsilon, teacher }: RobustnessResult): Markup {
     "δ",
     "E_F",
     "theory",
-    ...(epsilon === null ? [] : [`|E_F| ≤ ${significant(epsilon)} up to δ`]),
+    ...(epsilon === null ? [] : [`|E_F| ≤ ${plain(epsilon)} up to δ`]),
     ...(teacher === null ? [] : ["E_F, labels move", "label constancy"]),
   ];
   const body = shown.map((row) => {
     const cells = [
-      significant(row.delta),
+      plain(row.delta),
       withError(row.measured, row.standardError),
       row.theory === null ? "–" : withError(row.theory, row.theoryError || null),
-      ...(epsilon === null ? [] : [`${row.holds ? "yes" : "no"} (largest at ${significant(row.worst!.alpha)})`]),
+      ...(epsilon === null ? [] : [`${row.holds ? "yes" : "no"} (largest at α = ${plain(row.worst!.alpha)})`]),
       ...(row.teacher === null
         ? []
         : [

@@ -1,7 +1,7 @@
 import type { RobustnessResult, RobustnessRow } from "../theory/result.ts";
 import { csvText } from "./csv.ts";
 import { printable, warningText } from "./labels.ts";
-import { duration, percentage, significant, withError } from "./number.ts";
+import { duration, percentage, plain, significant, withError } from "./number.ts";
 import { loudest } from "./robustness-figure.ts";
 import { aligned, textTable } from "./text-table.ts";
 
@@ -45,12 +45,12 @@ function table({ epsilon, teacher }: RobustnessResult, rows: readonly Robustness
     ...(rows.some((row) => row.matrix !== null)
       ? [["A", (row: RobustnessRow) => row.matrix ?? ""] as [string, (row: RobustnessRow) => string]]
       : []),
-    ["δ", (row) => String(row.delta)],
+    ["δ", (row) => plain(row.delta)],
     ["E_F", (row) => numberText(row.measured, row.standardError)],
     ["theory", (row) => (row.theory === null ? "–" : numberText(row.theory, row.theoryError || null))],
     ["draws", (row) => String(row.draws)],
   ];
-  if (epsilon !== null) columns.push([`|E_F| ≤ ${significant(epsilon)}`, robustText]);
+  if (epsilon !== null) columns.push([`|E_F| ≤ ${plain(epsilon)}`, robustText]);
   if (teacher !== null) {
     columns.push(["E_F, labels move", (row) => numberText(row.teacher!.measured, row.teacher!.standardError)]);
     columns.push([
@@ -67,7 +67,7 @@ function table({ epsilon, teacher }: RobustnessResult, rows: readonly Robustness
 }
 
 function robustText({ holds, worst }: RobustnessRow): string {
-  return `${holds ? "yes" : "no"}, largest at α = ${Number(worst!.alpha.toPrecision(4))}`;
+  return `${holds ? "yes" : "no"}, largest at α = ${plain(worst!.alpha)}`;
 }
 
 function numberText(value: number, error: number | null): string {

@@ -22,6 +22,7 @@ export const warningAdvice: Readonly<Record<WarningCode, string>> = {
   "regression-labels":
     "Take κ as a property of the loss surface, and not as a sign of how well the network generalizes.",
   "relative-error-not-met": "Give more samples, or ask for less.",
+  "teacher-disagrees": "Check that the teacher reads these features and counts classes as the data do.",
   "trailing-activation":
     "Nothing needs to be done if the loss of the training contained the activation; else choose the loss with --loss.",
   "twin-differs": "Take changes of that size for rounding, and not for a dependence on the weights’ scale.",

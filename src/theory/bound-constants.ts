@@ -20,7 +20,7 @@ export interface BoundConstants {
 export const POINTS = 20_000;
 
 /**
- * C1 and C2 of Theorem 6, E_gen ≲ n^(−2/(4+m)) (κ/2m + C1 + C2/√Δ), in our own derivation (the paper's appendix has another form):
+ * C1 and C2 of Theorem 6, E_gen ≲ n^(−2/(4+m)) (κ/2m + C1 + C2/√Δ), in our own derivation:
  *
  *   C1 = L · (μ₂/2) · ∫ |Δ(p(z)‖z‖²)| dz      from the bias of the variable-bandwidth density estimate,
  *   C2 = L · √R(k) · ∫ √(p(z)/‖z‖^m) dz        from its variance R(k) p/(n δ^m ‖z‖^m), by Minkowski and Chebyshev,

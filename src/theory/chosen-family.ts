@@ -56,14 +56,16 @@ async function fromFile(
     );
   }
   if (kind === "covariance") return covarianceFamily(file, values, m);
+  if (values.length === 0) throw new UsageError(`${file}: expected at least one of ${own.join(" × ")}, it has none.`);
   const size = kind === "directions" ? m : m * m;
   const parts = Array.from({ length: values.length / size }, (_, index) =>
     values.subarray(index * size, (index + 1) * size),
   );
   const members = await Promise.all(
-    parts.map((part, index) =>
-      kind === "directions" ? directionMatrix(`${index}`, part) : givenMatrix(`${index}`, part, m),
-    ),
+    parts.map((part, index) => {
+      const where = many ? `${file}, number ${index}` : file;
+      return kind === "directions" ? directionMatrix(`${index}`, part, where) : givenMatrix(`${index}`, part, m, where);
+    }),
   );
   return { kind: "given", name: kind, members };
 }

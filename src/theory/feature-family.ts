@@ -59,6 +59,11 @@ const SYMMETRY_TOLERANCE = 1e-5;
  * @throws UsageError where C is not symmetric, not positive semidefinite, or has an eigenvalue above 1 (‖A‖ ≤ 1)
  */
 export async function covarianceFamily(name: string, values: ArrayLike<number>, m: number): Promise<RandomFamily> {
+  const bad = Array.prototype.findIndex.call(values, (value: number) => !Number.isFinite(value));
+  if (bad >= 0)
+    throw new UsageError(
+      `covariance ${name}: element [${Math.floor(bad / m)}, ${bad % m}] is ${values[bad]}; expected a finite number.`,
+    );
   const { EigenvalueDecomposition, Matrix } = await import("ml-matrix");
   const matrix = new Matrix(
     Array.from({ length: m }, (_, row) => Array.from({ length: m }, (__, column) => values[row * m + column]!)),

@@ -21,20 +21,26 @@ const STEPS = 100;
  * A given matrix.
  *
  * @param values m×m, row-major
+ * @param where what errors call it
  * @throws UsageError when its spectral norm is above 1 (Definition 1 asks for ‖A‖ ≤ 1), or an element is not finite
  */
-export async function givenMatrix(name: string, values: ArrayLike<number>, m: number): Promise<FeatureMatrix> {
+export async function givenMatrix(
+  name: string,
+  values: ArrayLike<number>,
+  m: number,
+  where = `matrix ${name}`,
+): Promise<FeatureMatrix> {
   const matrix = Float64Array.from(values);
   const bad = matrix.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) {
     throw new UsageError(
-      `matrix ${name}: element [${Math.floor(bad / m)}, ${bad % m}] is ${matrix[bad]}; expected a finite number.`,
+      `${where}: element [${Math.floor(bad / m)}, ${bad % m}] is ${matrix[bad]}; expected a finite number.`,
     );
   }
   const norm = await spectralNorm(matrix, m);
   if (norm > 1 + NORM_TOLERANCE) {
     throw new UsageError(
-      `matrix ${name}: expected a spectral norm of at most 1, it has ${norm.toPrecision(4)}: divide it by that, and multiply the deltas by it.`,
+      `${where}: expected a spectral norm of at most 1, it has ${norm.toPrecision(4)}: divide it by that, and multiply the deltas by it.`,
     );
   }
   const turned = transposed(matrix, m);
@@ -63,14 +69,14 @@ export function neuronMatrix(j: number, m: number): FeatureMatrix {
  *
  * @throws UsageError when ‖v‖ is above 1, as ‖v vᵀ‖ = ‖v‖² then is
  */
-export function directionMatrix(name: string, values: ArrayLike<number>): FeatureMatrix {
+export function directionMatrix(name: string, values: ArrayLike<number>, where = `direction ${name}`): FeatureMatrix {
   const v = Float64Array.from(values);
   const m = v.length;
   const length = Math.sqrt(v.reduce((sum, value) => sum + value * value, 0));
-  if (!Number.isFinite(length)) throw new UsageError(`direction ${name}: expected finite numbers.`);
+  if (!Number.isFinite(length)) throw new UsageError(`${where}: expected finite numbers.`);
   if (length > 1 + NORM_TOLERANCE) {
     throw new UsageError(
-      `direction ${name}: expected a length of at most 1, it has ${length.toPrecision(4)}: divide it by that.`,
+      `${where}: expected a length of at most 1, it has ${length.toPrecision(4)}: divide it by that.`,
     );
   }
   const apply = (rows: ArrayLike<number>) => {

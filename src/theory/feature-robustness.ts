@@ -43,7 +43,7 @@ const ELEMENTS_TOGETHER = 2 ** 21;
  * (ten times as many with `epsilon`).
  *
  * @param theory what the same rows should be to second order
- * @throws UsageError for a label function where φ is not one vector
+ * @throws UsageError for a label function where φ is not one vector, and for a δ so large that losses overflow
  */
 export async function featureRobustness(
   opened: OpenedLayer,
@@ -60,6 +60,11 @@ export async function featureRobustness(
     return deltas.map((delta): RobustnessRow => {
       const at = alphas.indexOf(delta);
       const { mean, drawError, dataError } = averages[at] as Average;
+      if (!Number.isFinite(mean)) {
+        throw new UsageError(
+          `layer ${opened.layer.name}: the loss is no finite number where its features move by δ = ${delta}; expected a smaller delta.`,
+        );
+      }
       const expected = theory.at(delta, index);
       const worst = epsilon === undefined ? undefined : worstOf(alphas, averages, delta);
       return {

@@ -18,7 +18,8 @@ export interface HeldOut {
  *
  * @param inputs the arrays that the model reads
  * @param labels the array of class labels; undefined for a regression
- * @throws UsageError where half of the samples or more are in the training data; DataError where a class is missing in one of them
+ * @throws UsageError where half of the samples or more are in the training data, or all are of the source of the training data and some
+ *   are in it; DataError where a class is missing in one of them
  */
 export async function checkHeldOut(
   train: Sampled,
@@ -32,6 +33,16 @@ export async function checkHeldOut(
   if (seen >= MOST_SEEN * held.samples.length) {
     throw new UsageError(
       `--test ${test.data.source}: ${seen} of its ${held.samples.length} samples are in the training data ${train.data.source}; expected samples that the model never saw, as the risk cannot be estimated from those it was fitted to, nor from folds of them.`,
+    );
+  }
+  if (
+    seen > 0 &&
+    train.data.sha256 !== "" &&
+    train.data.sha256 === test.data.sha256 &&
+    train.data.split === test.data.split
+  ) {
+    throw new UsageError(
+      `--test ${held.source}: it is what the training data are taken from, ${seen} of its ${held.samples.length} samples are among these; expected other data, that the model never saw: neither more samples of the training set nor folds of it tell the risk.`,
     );
   }
   for (const [one, other] of [

@@ -10,9 +10,11 @@ import { type Average, finite } from "./averages.ts";
 import { decomposition, decompositionRows } from "./decomposition.ts";
 import { type Density, kernelDensity } from "./density.ts";
 import { checkHeldOut } from "./held-out.ts";
+import { kdeRepresentativeness, SPLITS } from "./kde-representativeness.ts";
 import { checkAbove, checkDeltas } from "./measure-robustness.ts";
 import type { BoundResult, BoundRow } from "./result.ts";
 import type { Flatness } from "./robustness-theory.ts";
+import { teacherWarnings } from "./teacher-labels.ts";
 import { theoremDelta, theoremSixRows } from "./theorem-six.ts";
 
 /** What is asked of the decomposition of the generalization gap and of the bound. */
@@ -82,8 +84,9 @@ export async function measureBound(
     const deltas = delta === "grid" ? [...GRID, auto].sort((a, b) => a - b) : [delta === "auto" ? auto : delta];
     const rows: BoundRow[] = gapRows(onTrain, onTest);
     let zeroFeatures = 0;
+    const label = teacher?.label.bind(teacher);
+    const disagreements = label ? await teacherWarnings(opened, label) : [];
     for (const [index, each] of deltas.entries()) {
-      const label = teacher?.label.bind(teacher);
       const parts = await decomposition(opened, onTrain.mean, onTest, flatness, {
         delta: each,
         sigma,
@@ -96,7 +99,9 @@ export async function measureBound(
       rows.push(...decompositionRows(parts, teacher !== undefined));
     }
     const largestLoss = Math.max(onTrain.largest, onTest.largest);
-    const density = options.density ?? (await estimatedDensity(opened));
+    const features = await allFeatures(opened);
+    rows.push(densityRow(features, m, seed));
+    const density = options.density ?? (await estimatedDensity(features, m));
     rows.push(...(await theoremSixRows({ n, m, sigma, probability, largestLoss, flatness, density, seed })));
     const { model, data, loss, warnings, environment } = result;
     return {
@@ -113,7 +118,7 @@ export async function measureBound(
       teacher: options.teacher?.file ?? null,
       zeroFeatures,
       rows,
-      warnings: [...warnings, ...warningsOf(seen, test, teacher !== undefined)],
+      warnings: [...warnings, ...disagreements, ...warningsOf(seen, test, teacher !== undefined)],
       environment: { ...environment, seed },
       seconds: { total: (performance.now() - started) / 1000 },
     };
@@ -187,15 +192,33 @@ async function flatnessOf(
   }
 }
 
+/** φ of all samples, [n, m]. */
+async function allFeatures(opened: OpenedLayer): Promise<Float32Array> {
+  const all = new Float32Array(opened.n * opened.layer.m);
+  for await (const batch of opened.batches()) all.set(await batch.features(), batch.start * opened.layer.m);
+  return all;
+}
+
+function densityRow(features: Float32Array, m: number, seed: number): BoundRow {
+  const found = kdeRepresentativeness(features, m, seed);
+  return {
+    quantity: "kde-representativeness",
+    delta: null,
+    value: found?.value ?? null,
+    standardError: found?.error ?? null,
+    status: "estimated",
+    note: found
+      ? `error of a density estimate of φ on ${SPLITS} random splits, in nats; no part of the gap`
+      : "cannot be had: fewer than four samples, or features that do not vary",
+  };
+}
+
 /** A density estimate of the features, or why there is none. */
-async function estimatedDensity(opened: OpenedLayer): Promise<Density | string> {
-  const { m } = opened.layer;
+async function estimatedDensity(features: Float32Array, m: number): Promise<Density | string> {
   if (m > MOST_DIMENSIONS)
     return `the density of ${m} features is not known, and can be estimated up to ${MOST_DIMENSIONS}`;
-  const all = new Float32Array(opened.n * m);
-  for await (const batch of opened.batches()) all.set(await batch.features(), batch.start * m);
   try {
-    return await kernelDensity(all, m);
+    return await kernelDensity(features, m);
   } catch (error) {
     if (error instanceof DataError) return error.message;
     throw error;

@@ -3,11 +3,13 @@ import type { LayerOptions, OpenedLayer } from "../evaluation/layer-changes.ts";
 import { measureModel, type Measurement, type Sampled, type Subject } from "../evaluation/measure-model.ts";
 import { openLayer } from "../evaluation/opened-layer.ts";
 import { openTeacher, type Teacher } from "../evaluation/teacher.ts";
+import type { Warning } from "../evaluation/result.ts";
 import type { Runtime } from "../runtime/session.ts";
 import { type FamilyChoice, familyFor } from "./chosen-family.ts";
 import { featureRobustness, type RobustnessTask } from "./feature-robustness.ts";
 import { lengthsOf } from "./interpolated-risk.ts";
 import type { RobustnessLayer, RobustnessResult, RobustnessRow } from "./result.ts";
+import { teacherWarnings } from "./teacher-labels.ts";
 import { averageTheory, type Flatness, taylorTheory, type Theory } from "./robustness-theory.ts";
 
 /** What is asked of a measurement of feature robustness. */
@@ -50,6 +52,7 @@ export async function measureRobustness(
   const { result } = await flatnessOf(subject, sampled, options, features, runtime);
   const layers: RobustnessLayer[] = [];
   const rows: RobustnessRow[] = [];
+  const disagreements: Warning[] = [];
   let family: { name: string; options: Readonly<Record<string, number | string>> } = {
     name: features.kind,
     options: {},
@@ -67,6 +70,7 @@ export async function measureRobustness(
       if (chosen.kind === "random")
         family = { name: chosen.name, options: { ...chosen.options, antithetic: String(antithetic) } };
       const label = teacher?.label.bind(teacher);
+      if (label) disagreements.push(...(await teacherWarnings(opened, label)));
       const task: RobustnessTask = {
         family: chosen,
         deltas,
@@ -107,7 +111,7 @@ export async function measureRobustness(
     teacher: options.teacher?.file ?? null,
     layers,
     rows,
-    warnings,
+    warnings: [...warnings, ...disagreements],
     environment: { ...environment, seed },
     seconds: { total: (performance.now() - started) / 1000 },
   };

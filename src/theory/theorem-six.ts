@@ -53,7 +53,10 @@ export async function theoremSixRows(task: BoundTask): Promise<BoundRow[]> {
     return [...rows, row("C1", null, null, note), row("C2", null, null, note), ...yardstick];
   }
   const { c1, c2 } = await boundConstants(density, sigma, largestLoss, seed);
-  const how = density.kind === "known" ? "for the known density" : "for a kernel density estimate of the features";
+  const how =
+    density.kind === "known"
+      ? "for the known density"
+      : "for a kernel density estimate of the features, whose own bumps are in it";
   const total = flat && rate * (flat.value + c1.value + c2.value / spread);
   const error = flat && rate * Math.hypot(flat.error, c1.standardError, c2.standardError / spread);
   return [

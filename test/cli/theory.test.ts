@@ -38,6 +38,7 @@ const diagonal = (value: number) => array([32, 32], (index) => (index % 33 === 0
 writeFileSync(file("half.npy"), npyBytes(diagonal(0.5)));
 writeFileSync(file("double.npy"), npyBytes(diagonal(2)));
 writeFileSync(file("oblong.npy"), npyBytes(array([32, 30], () => 0)));
+writeFileSync(file("none.npy"), npyBytes(array([0, 32, 32], () => 0)));
 writeFileSync(file("directions.npy"), npyBytes(array([2, 32], (index) => (index % 33 === 0 ? 1 : 0))));
 writeFileSync(file("long.npy"), npyBytes(array([32], () => 1)));
 writeFileSync(file("lopsided.npy"), npyBytes(array([32, 32], (index) => (index === 1 ? 0.5 : 0))));
@@ -55,6 +56,9 @@ describe("flatness robustness", () => {
     expect(first).toMatchObject({ layer: "4", delta: 0.03, draws: 20, holds: true, matrix: null });
     expect(second).toMatchObject({ delta: 0.1, holds: false });
     expect(second!.measured / second!.theory!).toBeCloseTo(1, 0);
+    expect(Object.keys(first!)).toEqual(
+      expect.arrayContaining(["layer", "delta", "measured", "standardError", "theory", "draws", "holds"]),
+    );
     expect(json.features).toEqual({ family: "orthogonal", options: { antithetic: "true" } });
     expect(json.layers[0]!.flatness!.value).toBeCloseTo(35.4808, 3);
     const lines = (await flatness(...asked, "--format", "csv")).trim().split("\r\n");
@@ -90,12 +94,13 @@ describe("flatness robustness", () => {
     [["--features", "ortho"], "features ortho: expected orthogonal, kernel"],
     [["--features", "kernel", "--sigma", "0"], "sigma 0: expected a number above 0"],
     [["--sigma", "2"], "only the features of the kernel have one"],
-    [["--features", `matrix:${file("double.npy")}`], "expected a spectral norm of at most 1, it has 2.000"],
+    [["--features", `matrix:${file("double.npy")}`], "double.npy: expected a spectral norm of at most 1, it has 2.000"],
     [["--features", `matrix:${file("oblong.npy")}`], "expected an array [32, 32] or [k, 32, 32]"],
     [["--features", `matrix:${file("absent.npy")}`], "absent.npy"],
-    [["--features", `directions:${file("long.npy")}`], "expected a length of at most 1, it has 5.657"],
+    [["--features", `directions:${file("long.npy")}`], "long.npy: expected a length of at most 1, it has 5.657"],
     [["--features", `covariance:${file("lopsided.npy")}`], "expected a symmetric matrix"],
     [["--features", `covariance:${file("double.npy")}`], "expected eigenvalues of at most 1"],
+    [["--features", `matrix:${file("none.npy")}`], "none.npy: expected at least one of 32 × 32, it has none"],
     [["--layer", "fc9"], "layer fc9: no such layer"],
     [["--teacher", "test/golden/digits-mlp-relu/model.onnx"], "expected a teacher that reads the 32 features"],
   ])("refuses %j", async (args, sentence) => {
@@ -128,6 +133,7 @@ describe("flatness bound", () => {
       expect(parts).toBeCloseTo(of("sum")[index]!.value!, 12);
       expect(of("sum")[index]!.value! - of("gap")[0]!.value!).toBeCloseTo(of("sum − gap")[index]!.value!, 12);
     });
+    expect(of("kde-representativeness")).toMatchObject([{ delta: null, status: "estimated" }]);
     expect(of("C1")[0]).toMatchObject({ value: null, status: "theoretical" });
     expect(json.warnings.map(({ code }) => code)).toContain("labels-unknown");
     const html = readFileSync(page, "utf8");

@@ -4,7 +4,9 @@ import { syntheticProblem } from "../../src/data/synthetic/problem.ts";
 import type { FeatureSamples } from "../../src/data/synthetic.ts";
 import { openLayer } from "../../src/evaluation/opened-layer.ts";
 import { nodeRuntime } from "../../src/runtime/node.ts";
+import { RandomStream } from "../../src/statistics/random.ts";
 import { decomposition, type Decomposition } from "../../src/theory/decomposition.ts";
+import { kdeRepresentativeness } from "../../src/theory/kde-representativeness.ts";
 import { measureBound } from "../../src/theory/measure-bound.ts";
 import type { BoundRow } from "../../src/theory/result.ts";
 
@@ -55,6 +57,24 @@ describe("equation 5 on a known distribution", () => {
     expect(Math.abs(term.value!)).toBeLessThan(constancy.value!);
   });
 
+  test("robustness, label term and label constancy are those of float64 and other vectors", () => {
+    const names = ["feature robustness", "label term", "label constancy"];
+    for (const [index, { value, error }] of partsByHand(200).entries()) {
+      const found = row(names[index]!);
+      const joint = Math.hypot(error, found.standardError!);
+      expect(Math.abs(found.value! - value), names[index]).toBeLessThan(STANDARD_ERRORS * joint);
+      expect(joint, names[index]).toBeLessThan(0.1 * Math.abs(value));
+    }
+  });
+
+  test("the error of a density estimate stands beside them", () => {
+    const { value, standardError, status, note } = row("kde-representativeness");
+    const features = problem.train.features.map(Math.fround);
+    expect(value).toBeCloseTo(kdeRepresentativeness(features, m, options.seed)!.value, 4);
+    expect(standardError).toBeGreaterThan(0);
+    expect([status, note]).toEqual(["estimated", expect.stringContaining("random splits")]);
+  });
+
   test("the risk is that of the distribution", () => {
     const { value, standardError } = row("E(f)");
     const other = problem.distribution.sample(40_000, 77, "test");
@@ -80,6 +100,44 @@ describe("equation 5 on a known distribution", () => {
     for (const name of ["C1", "C2", "bound"]) expect(row(name).status).toBe("theoretical");
   });
 });
+
+/** The parts in float64, with vectors of their own: the kernel by rejection, the head's scores, the distribution's labels. */
+function partsByHand(draws: number) {
+  const { weights, bias } = problem.logistic;
+  const { n, features, labels } = problem.train;
+  const random = new RandomStream(99, "by hand");
+  const loss = (z: ArrayLike<number>, label: number) => {
+    const score = weights.reduce((sum, weight, j) => sum + weight * z[j]!, bias);
+    return Math.log1p(Math.exp(label === 1 ? -score : score));
+  };
+  const point = () => {
+    for (;;) {
+      const candidate = Array.from({ length: m }, () => 2 * random.uniform() - 1);
+      const squared = candidate.reduce((sum, value) => sum + value * value, 0);
+      // σ = 1.
+      if (squared < 1 && random.uniform() < Math.exp(-squared / 2)) return candidate;
+    }
+  };
+  const sums = Array.from({ length: draws }, () => {
+    let [kept, moved, constancy] = [0, 0, 0];
+    for (let i = 0; i < n; i++) {
+      const z = features.subarray(i * m, (i + 1) * m);
+      const length = Math.hypot(...z);
+      const xi = point();
+      const there = Array.from(z, (value, j) => value + DELTA * length * xi[j]!);
+      const [constant, truly] = [loss(there, labels[i]!), loss(there, problem.distribution.label(there))];
+      kept += (constant - loss(z, labels[i]!)) / n;
+      moved += (truly - constant) / n;
+      constancy += Math.abs(truly - constant) / n;
+    }
+    return [kept, moved, constancy];
+  });
+  return [0, 1, 2].map((part) => {
+    const value = sums.reduce((sum, each) => sum + each[part]! / draws, 0);
+    const squares = sums.reduce((sum, each) => sum + (each[part]! - value) ** 2, 0);
+    return { value, error: Math.sqrt(squares / draws / (draws - 1)) };
+  });
+}
 
 describe("with the bandwidth of √‖φ‖", () => {
   let parts: Decomposition;
@@ -111,6 +169,11 @@ describe("is refused", () => {
     await expect(bound({}, train)).rejects.toThrow(/300 of its 300 samples are in the training data/);
     const fold = { ...train, indices: train.indices.subarray(0, 100) };
     await expect(bound({}, fold)).rejects.toThrow(/never saw/);
+    // A model fitted to a whole source of which a few samples are given as training data.
+    const few = { ...train, indices: train.indices.subarray(0, 100) };
+    await expect(measureBound(model, few, train, options, nodeRuntime)).rejects.toThrow(
+      /it is what the training data are taken from, 100 of its 300 samples are among these/,
+    );
   });
 
   test("with an empty class", async () => {

@@ -1,9 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseNpz } from "../../src/data/npz.ts";
-import { type FeatureFamily, kernelFamily, neuronFamily, orthogonalFamily } from "../../src/theory/feature-family.ts";
+import { RandomStream } from "../../src/statistics/random.ts";
+import {
+  covarianceFamily,
+  type FeatureFamily,
+  kernelFamily,
+  neuronFamily,
+  orthogonalFamily,
+} from "../../src/theory/feature-family.ts";
 import { featureRobustness, type RobustnessTask } from "../../src/theory/feature-robustness.ts";
-import { givenMatrix } from "../../src/theory/feature-matrix.ts";
+import { directionMatrix, givenMatrix } from "../../src/theory/feature-matrix.ts";
 import { RadialKernel } from "../../src/theory/radial-kernel.ts";
 import type { RobustnessRow } from "../../src/theory/result.ts";
 import { averageTheory, taylorTheory, type Theory } from "../../src/theory/robustness-theory.ts";
@@ -179,5 +186,127 @@ describe("robust for all α up to δ", () => {
     expect(worst!.alpha).toBeLessThan(0.2);
     expect(Math.abs(worst!.measured)).toBeGreaterThan(Math.abs(measured));
     expect(rows[0]!.worst!.alpha).toBe(0.01);
+  });
+});
+
+describe("the last layer by hand, in float64", () => {
+  const m = truth.m;
+  const next = new RandomStream(3, "by hand");
+  const gaussian = (length: number) => Float64Array.from({ length }, () => next.normal());
+
+  /** W, and features and logits of each sample. */
+  async function samples() {
+    const path = goldenPath("digits-mlp-relu", "batch.npz");
+    const npz = parseNpz(readFileSync(path), path);
+    const [logits, y] = [npz.array("logits_f64").data as Float64Array, npz.array("y").data as BigInt64Array];
+    const { matrix, features } = await withLayer(model, data, "last", async (opened) => {
+      const all = new Float64Array(opened.n * m);
+      for await (const batch of opened.batches()) all.set(await batch.features(), batch.start * m);
+      return { matrix: opened.matrix, features: all };
+    });
+    const d = matrix.length / m;
+    return Array.from({ length: y.length }, (_, i) => ({
+      logits: logits.subarray(i * d, (i + 1) * d),
+      features: features.subarray(i * m, (i + 1) * m),
+      label: Number(y[i]),
+      matrix,
+      d,
+    }));
+  }
+
+  const inner = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+    Array.from(a).reduce((sum, value, index) => sum + value * b[index]!, 0);
+  const rowOf = (matrix: Float64Array, k: number) => matrix.subarray(k * m, (k + 1) * m);
+  const crossEntropy = (logits: number[], label: number) => {
+    const largest = Math.max(...logits);
+    return largest + Math.log(logits.reduce((sum, value) => sum + Math.exp(value - largest), 0)) - logits[label]!;
+  };
+  const softmax = (logits: ArrayLike<number>) => {
+    const powers = Array.from(logits, (value) => Math.exp(value - Math.max(...Array.from(logits))));
+    const sum = powers.reduce((total, value) => total + value, 0);
+    return powers.map((value) => value / sum);
+  };
+
+  test("directions v vᵀ: logits + δ ⟨v, φ⟩ W v", async () => {
+    const all = await samples();
+    const directions = [0.3, 1].map((length) => {
+      const v = gaussian(m);
+      const size = Math.sqrt(inner(v, v));
+      return v.map((value) => (length * value) / size);
+    });
+    const members = directions.map((v, index) => directionMatrix(`${index}`, v));
+    const rows = await rowsOf({ kind: "given", name: "directions", members }, { deltas: [0.1, 0.3] });
+    for (const { matrix: name, delta, measured, theory } of rows) {
+      const v = directions[Number(name)]!;
+      let [sum, first, second] = [0, 0, 0];
+      for (const { logits, features, label, matrix, d } of all) {
+        const along = inner(v, features);
+        const push = Array.from({ length: d }, (_, k) => along * inner(rowOf(matrix, k), v));
+        const moved = push.map((value, k) => logits[k]! + delta * value);
+        sum += (crossEntropy(moved, label) - crossEntropy([...logits], label)) / all.length;
+        const p = softmax(logits);
+        const mean = inner(p, push);
+        first += (mean - push[label]!) / all.length;
+        const squares = push.map((value) => (value - mean) ** 2);
+        second += inner(p, squares) / all.length;
+      }
+      expectClose(measured, sum);
+      const expected = delta * first + (delta ** 2 / 2) * second;
+      expect(Math.abs(theory! - expected)).toBeLessThan(1e-5 * Math.abs(delta * first) + 1e-5 * delta ** 2 * second);
+    }
+  });
+
+  test("a covariance C: δ²/2m · mean ‖φ‖² (Σ p_s w_s C w_sᵀ − Σ p_s p_s' w_s C w_s'ᵀ), in measurement and theory", async () => {
+    const all = await samples();
+    // B Bᵀ for a random B, scaled to an eigenvalue of at most 1 by its trace.
+    const b = gaussian(m * m);
+    const product = Float64Array.from({ length: m * m }, (_, index) =>
+      inner(rowOf(b, Math.floor(index / m)), rowOf(b, index % m)),
+    );
+    const largest = 4.2 * m;
+    const covariance = product.map((value) => value / largest);
+    const after = (row: Float64Array) => Array.from({ length: m }, (_, j) => inner(row, rowOf(covariance, j)));
+    let shape = 0;
+    for (const { logits, features, matrix, d } of all) {
+      const p = softmax(logits);
+      const changed = Array.from({ length: d }, (_, k) => after(rowOf(matrix, k)));
+      const mixed = Array.from({ length: m }, (_, j) => p.reduce((sum, each, k) => sum + each * matrix[k * m + j]!, 0));
+      const own = p.reduce((sum, each, k) => sum + each * inner(rowOf(matrix, k), changed[k]!), 0);
+      shape += (inner(features, features) * (own - inner(mixed, after(Float64Array.from(mixed))))) / all.length;
+    }
+    const delta = 0.03;
+    const expected = (delta ** 2 * shape) / (2 * m);
+    const family = await covarianceFamily("C", covariance, m);
+    const [row] = await rowsOf(family, { draws: 1_000, antithetic: true, deltas: [delta] });
+    // Beyond second order the average at δ = 0.03 is 0.1 % off.
+    const bias = 2e-3 * expected;
+    expect(Math.abs(row!.theory! - expected)).toBeLessThan(STANDARD_ERRORS * row!.theoryError!);
+    expect(Math.abs(row!.measured - expected)).toBeLessThan(STANDARD_ERRORS * row!.standardError! + bias);
+    expect(row!.standardError!).toBeLessThan(0.03 * expected);
+    // κ itself, of the same trace, is another number.
+    const trace = covariance.reduce((sum, value, index) => (index % (m + 1) === 0 ? sum + value / m : sum), 0);
+    const round = (delta ** 2 * truth.kappa * trace) / (2 * m);
+    expect(Math.abs(round - expected)).toBeGreaterThan(STANDARD_ERRORS * row!.standardError!);
+  });
+});
+
+describe("is refused", () => {
+  test("where losses overflow", async () => {
+    await expect(rowsOf(orthogonalFamily(truth.m), { deltas: [0.1, 1e38], draws: 2 })).rejects.toThrow(
+      /layer 4: the loss is no finite number where its features move by δ = 1e\+38; expected a smaller delta/,
+    );
+  });
+
+  test("for a matrix that is longer than 1, or no matrix", async () => {
+    const ones = new Float64Array(4).fill(1);
+    await expect(givenMatrix("0", ones, 2)).rejects.toThrow(/spectral norm of at most 1, it has 2\.000/);
+    await expect(givenMatrix("0", [1, 0, Number.NaN, 0], 2, "A.npy")).rejects.toThrow(
+      /^A\.npy: element \[1, 0\] is NaN/,
+    );
+    await expect(covarianceFamily("C.npy", [1, 0, 0, Number.NaN], 2)).rejects.toThrow(
+      /C\.npy: element \[1, 1\] is NaN/,
+    );
+    await expect(covarianceFamily("C.npy", [0.5, 0.6, 0.6, 0.5], 2)).rejects.toThrow(/expected no negative eigenvalue/);
+    expect(() => directionMatrix("0", [1, 1])).toThrow(/length of at most 1, it has 1\.414/);
   });
 });

@@ -35,8 +35,8 @@ describe("two largest columns exact and one probe: 200 seeds on 256 digits", () 
 
   beforeAll(async () => {
     const data = await openDataset("example:digits", {});
-    exact = await measureAll(model, data, { method: "exact" }, indices);
-    for (const seed of seeds) runs.push(await measureAll(model, data, { method: "probes", seed }, indices));
+    exact = await measureAll(model, data, { method: "exact", batch: 32 }, indices);
+    for (const seed of seeds) runs.push(await measureAll(model, data, { method: "probes", seed, batch: 32 }, indices));
   }, 60_000);
 
   test.each(cases)("$measure of layer $layer is unbiased", ({ layer, measure }) => {

@@ -30,6 +30,14 @@ describe("docs/warnings.md", () => {
     },
   );
 
+  test("each is brought up by a test", () => {
+    const tests = (readdirSync(join(root, "test"), { recursive: true }) as string[])
+      .filter((file) => file.endsWith(".test.ts") && !file.startsWith("report"))
+      .map((file) => readFileSync(join(root, "test", file), "utf8"))
+      .join();
+    expect([...emitted].filter((code) => !new RegExp(`\\b${code}\\b`).test(tests))).toEqual([]);
+  });
+
   test("the report has advice for each", () => {
     expect(Object.keys(warningAdvice).toSorted()).toEqual([...emitted].toSorted());
   });

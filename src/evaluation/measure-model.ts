@@ -230,7 +230,7 @@ export async function measureModel(
       rows,
       results,
       n,
-      regression: !loss.classification,
+      regression: loss.correct === undefined,
       iterated,
       precision: subject.precision,
       normalize,

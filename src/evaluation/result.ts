@@ -90,8 +90,8 @@ export interface ResultRow {
   readonly method: string;
   readonly curvature: "hessian" | "gauss-newton" | null;
   readonly options: Readonly<Record<string, unknown>>;
-  /** Nodes and weights of a spectral density. */
-  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[] };
+  /** Nodes, ascending, and weights of a spectral density, and of how many eigenvalues it is: the number of weights of the layer. */
+  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[]; readonly size: number };
   /** The noise on the weights that a PAC-Bayes measure is made of. */
   readonly noise?: {
     readonly sigma: number;

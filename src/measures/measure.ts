@@ -152,8 +152,8 @@ export interface IterativeEstimate {
   readonly value: number;
   /** Absent for what is no average over data. */
   readonly standardError?: { readonly data: number; readonly probe: number };
-  /** Eigenvalues and their weights, where the measure is a density. */
-  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[] };
+  /** Eigenvalues, their weights, and how many there are, where the measure is a density. */
+  readonly density?: { readonly values: readonly number[]; readonly weights: readonly number[]; readonly size: number };
   /** The noise that the measure is made of. */
   readonly noise?: NoiseScale;
   readonly warning?: string;

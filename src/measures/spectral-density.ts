@@ -26,6 +26,7 @@ function plan(layers: readonly Layer[], task: Task): Plan {
         const density = {
           values: order.map((index) => values[index] as number),
           weights: order.map((index) => weights[index] as number),
+          size,
         };
         return { value: density.values.at(-1) as number, density };
       }),

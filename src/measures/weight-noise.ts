@@ -32,7 +32,7 @@ interface Drop {
 }
 
 /**
- * The largest σ (to within {@link GRID}, by bisection) at which Gaussian noise of standard deviation σ on the weights lowers the accuracy
+ * The largest σ of the powers of {@link GRID}, by bisection, at which Gaussian noise of standard deviation σ on the weights lowers the accuracy
  * by at most 0.1, mean over draws; magnitude-aware noise has √(σ²w² + ε²), ε = 1e-3. The draws are the same at all σ but for their
  * size, so that the drop hardly ever falls as σ grows. Its two errors, over draws and over samples, become those of σ by the slope.
  *
@@ -54,7 +54,9 @@ async function search(dropAt: DropAt, task: Task): Promise<NoiseScale | Refusal>
     return drop;
   };
   const tolerated = ({ mean }: Drop) => mean <= TOLERATED_DROP + ROUNDING;
-  const first = await tried(FIRST_SHARE * (task.noise === "uniform" ? rootMeanSquare(task) : 1));
+  // At a power of two, so that all that is tried is one of 2^(k/64): the grid is that of no network.
+  const guess = FIRST_SHARE * (task.noise === "uniform" ? rootMeanSquare(task) : 1);
+  const first = await tried(2 ** Math.round(Math.log2(guess)));
   let [lower, upper] = [first, first];
   for (let step = 0; step < MOST_DOUBLINGS && tolerated(upper); step++) {
     lower = upper;

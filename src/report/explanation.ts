@@ -30,6 +30,8 @@ LeNet5 trained to a loss under 0.1 on 2 000 images of Fashion-MNIST we found a <
 95 % interval −0.98 to 0.01), with the training loss at the stop as a confounder.</li>
 <li><b>Compare like with like:</b> the same layer of several networks, on the same data, under the same loss. The
 features of another layer are other features.</li>
+<li><b>The other measures</b> have their equations, sources and what leaves each unchanged in docs/measures.md, which comes with
+flatness; <code>flatness measures</code> prints the same.</li>
 </ul>
 <p class="faint">H. Petzka, M. Kamp, L. Adilova, C. Sminchisescu, M. Boley: Relative Flatness and Generalization.
 Advances in Neural Information Processing Systems 34, 2021. arXiv:2001.00939</p>

@@ -10,6 +10,7 @@ import { duration, percentage } from "./number.ts";
 import { totalError } from "./pivot.ts";
 import { drawn, factList, page } from "./page.ts";
 import { modelName } from "./runs.ts";
+import { spectraSection } from "./spectra.ts";
 import { notice, warningList } from "./warning-list.ts";
 
 const MEASURE = "relative-flatness";
@@ -41,6 +42,7 @@ ${network(result)}
 </section>
 ${overview && markup`<section><h2>Layer by layer</h2>\n${overview}\n</section>`}
 ${figures.length > 0 && distributions(figures, rows)}
+${await spectraSection(result)}
 ${invarianceSection(result)}
 ${result.warnings.length > 0 && warningList(result.warnings.map((warning) => ({ warning, of: [] })))}
 ${meaning(result)}

@@ -27,7 +27,8 @@ function grid(rows: readonly InvarianceRow[]): Grid {
 }
 
 function label({ measure, options }: InvarianceRow): string {
-  const under = optionsText(options);
+  const { probes: _, ...own } = options;
+  const under = optionsText(own);
   return measureLabel(measure) + (under === "" ? "" : ` (${under})`);
 }
 

@@ -16,10 +16,10 @@ export function measureLabel(measure: string): string {
 
 /**
  * A row's measure with the options that it was got under, where it has any. That features were normalised stands once where the table
- * begins, and not at every measure of a layer.
+ * begins, and not at every measure of a layer; and a measure of which some layers were estimated is one measure.
  */
-export function rowLabel(row: ResultRow): string {
-  const { normalize: _, ...own } = row.options ?? {};
+export function rowLabel(row: Pick<ResultRow, "measure" | "options">): string {
+  const { normalize: _, probes: __, ...own } = row.options ?? {};
   const options = optionsText(own);
   return measureLabel(row.measure) + (options === "" ? "" : ` (${options})`);
 }

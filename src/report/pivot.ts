@@ -1,5 +1,5 @@
 import type { LayerRow, Result, ResultRow } from "../evaluation/result.ts";
-import { optionsText, rowLabel } from "./labels.ts";
+import { rowLabel } from "./labels.ts";
 
 /** One line of the table of layers. A layer takes more than one where a measure was got in more than one way. */
 export interface Line {
@@ -39,7 +39,7 @@ function ofLayers(result: Result): ResultRow[] {
 }
 
 function columnKey(row: ResultRow): string {
-  return `${row.measure}\n${optionsText(row.options)}`;
+  return `${row.measure}\n${rowLabel(row)}`;
 }
 
 /** How the averages of a line were got; how its norms were, only if there is nothing else. */

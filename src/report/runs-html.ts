@@ -17,6 +17,7 @@ import {
   skippedOf,
   warningsOf,
 } from "./runs.ts";
+import { spectraSection } from "./spectra.ts";
 import { notice, warningList } from "./warning-list.ts";
 
 const MEASURE = "relative-flatness";
@@ -52,7 +53,7 @@ ${await figures(result, names)}
 ${warnings.length > 0 && warningList(warnings)}
 ${first && meaning(first)}
 <section><h2>Run by run</h2>
-${runs.map((run, index) => details(run, names.names[index] as string))}</section>`,
+${await Promise.all(runs.map((run, index) => details(run, names.names[index] as string)))}</section>`,
   );
 }
 
@@ -144,9 +145,10 @@ ${drawings}</div>
 }
 
 /** All that is known of one run, folded away. */
-function details(run: Result, name: string): Markup {
+async function details(run: Result, name: string): Promise<Markup> {
   return markup`<details><summary>${printable(name)}</summary>
 ${layerTable(run)}
+${await spectraSection(run)}
 ${provenance(run)}
 </details>
 `;

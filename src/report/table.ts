@@ -2,6 +2,7 @@ import type { Result } from "../evaluation/result.ts";
 import { invarianceText } from "./invariance.ts";
 import { normalizationText, printable, rowLabel, shapeText, warningText } from "./labels.ts";
 import { duration, percentage, withError } from "./number.ts";
+import { spectraText } from "./spectra.ts";
 import { columnHeads, lines, totalError } from "./pivot.ts";
 import { weightsName } from "./runs.ts";
 import { aligned, textTable, valueText } from "./text-table.ts";
@@ -24,6 +25,8 @@ export function resultTable(result: Result): string {
     .filter((row) => row.layer === null)
     .map((row) => `whole network: ${rowLabel(row)} = ${withError(row.value, totalError(row))}, ${row.method}`);
   if (network.length > 0) blocks.push(network);
+  const spectra = spectraText(result);
+  if (spectra.length > 0) blocks.push(spectra);
   const invariance = invarianceText(result);
   if (invariance.length > 0) blocks.push(invariance);
   const warnings = result.warnings.map((warning) => `warning: [${warning.code}] ${warningText(warning)}`);

@@ -20,7 +20,15 @@ const CHANGED = 0.01;
 const STANDARD_ERRORS = 4;
 
 interface Truth {
-  readonly thm4_normalised: Record<string, { dead_columns_zeroed: { kappa: number; trace: number }; dead: number }>;
+  readonly thm4_normalised: Record<
+    string,
+    {
+      readonly dead_untouched: { readonly kappa: number };
+      readonly dead_columns_zeroed: { readonly kappa: number; readonly trace: number };
+      readonly sigma: readonly number[];
+      readonly dead: number;
+    }
+  >;
 }
 const truths = JSON.parse(readFileSync(goldenPath("digits-mlp-relu", "truth_twins.json"), "utf8")) as {
   base: Truth;
@@ -45,6 +53,36 @@ describe("digits-mlp-relu and its twins, dead features dropped", () => {
       );
       expect(warning?.text).toContain(`${dead} of 32 features do not vary`);
     }
+  });
+
+  test.each([
+    ["2.weight", "0"],
+    ["4.weight", "2"],
+  ])("%s: the network rewritten, by the plain κ of both treatments of dead features", async (weight, below) => {
+    const truth = truths.base.thm4_normalised[weight]!;
+    const own = goldenModel("digits-mlp-relu");
+    const isDead = (feature: number) => truth.sigma[feature]! < 1e-6;
+    const kappaOf = async (ofDead: number) => {
+      const over = (value: number, [feature]: readonly number[]) =>
+        isDead(feature!) ? value : value / truth.sigma[feature!]!;
+      const { graph } = rewritten({ graph: own.graph } as Sketched, {
+        [`${below}.weight`]: over,
+        [`${below}.bias`]: over,
+        [weight]: (value, [, feature]) => value * (isDead(feature!) ? ofDead : truth.sigma[feature!]!),
+      });
+      const layer = weight.replace(".weight", "");
+      const options = { layers: [layer], measures: ["relative-flatness"] };
+      return rowOf(
+        await measureAll({ ...own, graph }, goldenBatch("digits-mlp-relu"), options),
+        layer,
+        options.measures[0]!,
+      ).value;
+    };
+    expect(truth.sigma.filter((_, feature) => isDead(feature))).toHaveLength(truth.dead);
+    expect(relativeError(await kappaOf(1), truth.dead_untouched.kappa)).toBeLessThan(TYPICAL);
+    // What is measured without a rewriting, above.
+    expect(relativeError(await kappaOf(0), truth.dead_columns_zeroed.kappa)).toBeLessThan(TYPICAL);
+    expect(relativeError(truth.dead_untouched.kappa, truth.dead_columns_zeroed.kappa)).toBeGreaterThan(CHANGED / 2);
   });
 });
 

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Measurement } from "../../src/evaluation/measure-model.ts";
@@ -16,7 +15,7 @@ import { Sketch, type Sketched } from "../sketch.ts";
 const TYPICAL = 1e-5;
 /** Sums in float64; only their order differs. */
 const NORM = 1e-9;
-/** What a change must at least be, to be one. */
+/** What a difference must at least be, to be one. */
 const CHANGED = 0.01;
 
 function networkRow({ result }: Measurement, measure: string, from?: string): ResultRow {
@@ -277,74 +276,4 @@ test("a regression has no accuracy, and no noise lowers it", async () => {
     { measure: "accuracy", reason: "loss squared-error-mean has no accuracy" },
     { measure: "pac-bayes-flatness", reason: "loss squared-error-mean has no accuracy for noise to lower" },
   ]);
-});
-
-describe("what each measure is unchanged by", () => {
-  const exponents = fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: 5, maxLength: 5 });
-  const seed = fc.integer({ min: 1, max: 1e6 });
-  const measures = ["all", "max-eigenvalue"];
-  const times = (name: string, factors: readonly number[]) => ({
-    [`${name}.weight`]: (value: number, [row]: readonly number[]) => value * factors[row!]!,
-    [`${name}.bias`]: (value: number, [row]: readonly number[]) => value * factors[row!]!,
-  });
-  const over = (name: string, factors: readonly number[]) => ({
-    [`${name}.weight`]: (value: number, [, column]: readonly number[]) => value / factors[column!]!,
-  });
-  const compare = async (net: Sketched, twin: Sketched) => {
-    const [before, after] = [
-      await measureSketch(net, "cross-entropy", { measures }),
-      await measureSketch(twin, "cross-entropy", { measures }),
-    ];
-    return (layer: string | null, measure: string) => {
-      const value = ({ result }: Measurement) =>
-        result.results.find((row) => row.layer === layer && row.measure === measure)!.value;
-      return relativeError(value(after), value(before));
-    };
-  };
-  /** float32 rounds weights far from 1 to other values. */
-  const UNCHANGED = 5e-4;
-  const ofTheNetwork = ["loss", "accuracy", "fisher-rao-norm", "fisher-rao-closed-form"];
-
-  test("neurons of layer b times factors from 1e-2 to 1e2: what claims it stays, the rest moves", async () => {
-    await fc.assert(
-      fc.asyncProperty(seed, exponents, async (from, powers) => {
-        const factors = powers.map((power) => 10 ** power);
-        const net = mlp(from);
-        const change = await compare(net, rewritten(net, { ...times("b", factors), ...over("c", factors) }));
-        for (const measure of ofTheNetwork) expect(change(null, measure)).toBeLessThan(UNCHANGED);
-        expect(change("b", "relative-flatness")).toBeLessThan(UNCHANGED);
-      }),
-      { numRuns: 8, seed: 5 },
-    );
-    const net = mlp(1);
-    const factors = [0.1, 3, 7, 0.5, 2];
-    const change = await compare(net, rewritten(net, { ...times("b", factors), ...over("c", factors) }));
-    for (const moved of ["hessian-trace", "norm-trace", "squared-weight-norm", "gradient-norm", "max-eigenvalue"]) {
-      expect(change("b", moved)).toBeGreaterThan(CHANGED);
-    }
-    expect(change("c", "relative-flatness")).toBeGreaterThan(CHANGED);
-  });
-
-  test("layers a and b as wholes", async () => {
-    const net = mlp(12);
-    const factors = [30, 30, 30, 30, 30];
-    const change = await compare(net, rewritten(net, { ...times("a", factors), ...over("b", factors) }));
-    for (const measure of ofTheNetwork) expect(change(null, measure)).toBeLessThan(UNCHANGED);
-    for (const layer of ["a", "b", "c"]) {
-      for (const measure of ["relative-flatness", "norm-trace"]) expect(change(layer, measure)).toBeLessThan(UNCHANGED);
-    }
-    for (const moved of ["hessian-trace", "norm-trace-unsquared", "squared-weight-norm", "gradient-norm"]) {
-      expect(change("a", moved)).toBeGreaterThan(CHANGED);
-    }
-  });
-
-  test("the softmax shift of the last layer", async () => {
-    const net = mlp(13);
-    const change = await compare(net, rewritten(net, { "c.weight": (value, [, column]) => value + 1 + column! }));
-    for (const measure of ofTheNetwork) expect(change(null, measure)).toBeLessThan(UNCHANGED);
-    for (const measure of ["relative-flatness", "hessian-trace", "gradient-norm", "max-eigenvalue"]) {
-      expect(change("c", measure)).toBeLessThan(UNCHANGED);
-    }
-    for (const moved of ["squared-weight-norm", "norm-trace"]) expect(change("c", moved)).toBeGreaterThan(CHANGED);
-  });
 });

@@ -63,6 +63,17 @@ test("options keep measures of one name apart; unknown measures go by their name
   ]);
 });
 
+test("layers that were estimated stand in the column of those that were not", () => {
+  const exact = row("a", "hessian-trace", 4, 0.5, 0, "taylor-exact");
+  const estimated = { ...row("b", "hessian-trace", 2, 0.3, 0.4, "taylor-probes"), options: { probes: 4 } };
+  expect(tableOf({ layers: [layer("a", 2, 3), layer("b", 5, 2)], results: [exact, estimated] })).toEqual([
+    "layer  d × m  positions          Tr(H)  method",
+    "─".repeat(53),
+    "a      2 × 3          1  4.000 ± 0.500  taylor-exact",
+    "b      5 × 2          1  2.000 ± 0.500  taylor-probes",
+  ]);
+});
+
 test("what is no number is printed, not hidden", () => {
   const results = [
     row("fc", "relative-flatness", NaN, NaN, 0, "probes"),

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { expand } from "../../src/studies/expansion.ts";
 import { builtInStudies, findStudy } from "../../src/studies/files.ts";
@@ -81,7 +82,10 @@ describe("the studies that come with the package", () => {
       "label-noise",
       "layers",
     ]);
-    for (const { study } of studies) expect(findStudy(study.name).study).toEqual(study);
+    for (const { study, text, path } of studies) {
+      expect(findStudy(study.name)).toEqual({ study, text, path });
+      expect(text).toBe(readFileSync(path, "utf8"));
+    }
   });
 
   test("say where they deviate, and can be expanded", async () => {

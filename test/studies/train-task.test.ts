@@ -117,6 +117,13 @@ describe("a network of a study", () => {
     expect(trace).toBeGreaterThan(25 - 1e-3);
     expect(trace).toBeLessThan(625 + 1);
     expect(await runTrainTask(twinTask, networks, nodeRuntime)).toEqual([twin]);
+    // Another network of the same seed is scaled by factors of its own.
+    const batch: [string, string] = ["batchSize: [16, 32]", "batchSize: [8]"];
+    const [other] = await runTrainTask(await firstTask(measures, batch), networks, nodeRuntime);
+    const otherTask = await firstTask([measures[0], `reparameterize: [5, 25]\n  ${measures[1]}`], batch);
+    const [otherTwin] = await runTrainTask(otherTask, networks, nodeRuntime);
+    const otherTrace = otherTwin!.values[1]!.value / other!.values[1]!.value;
+    expect(Math.abs(otherTrace / trace - 1)).toBeGreaterThan(100 * SAME_FUNCTION);
   });
 });
 

@@ -107,3 +107,13 @@ describe("the studies that come with the package", () => {
     expect(parsed(tinyText).name).toBe("tiny");
   });
 });
+
+test("the examples of the guide are studies", async () => {
+  const guide = readFileSync(new URL("../../docs/studies.md", import.meta.url), "utf8");
+  const examples = [...guide.matchAll(/```yaml\n(.*?)```/gs)].map(([, text]) => parsed(text!));
+  const models = contents({ models: [{ path: "a", sha256: "1" }] });
+  const counts = await Promise.all(examples.map(async (study) => (await expand(study, models)).length));
+  // 4 batch sizes × 2 optimizers × 5 seeds, and a model of either line.
+  expect(counts).toEqual([40, 2]);
+  for (const { study } of builtInStudies()) expect(guide).toContain(`\`${study.name}\``);
+});

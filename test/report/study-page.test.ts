@@ -84,6 +84,27 @@ test("figures show the runs that are compared, and numbers in their order", () =
   expect(coloured.figure.concat[0]!.data.values).toHaveLength(11);
 });
 
+test("runs of different layers stand under their own heads", async () => {
+  const two = [1, 2, 3, 4].flatMap((m) => {
+    const one = run(`one-${m}`, m, m, { settings: { batchSize: 16 } });
+    const other = run(`other-${m}`, 10 * m, -m, { settings: { batchSize: 32 } });
+    return [one, { ...other, values: other.values.map((each) => ({ ...each, layer: "fc9" })) }];
+  });
+  const page = await studyHtml(analyse(study, two, []), [], two);
+  const rowsOf = (start: string) =>
+    [...page.slice(page.indexOf(start)).matchAll(/<t[hd](?: [^>]*)?>(?:<span class="hash">)?([^<]*)/g)].map(
+      ([, text]) => text,
+    );
+  const groups = rowsOf("Group by group");
+  const at = (row: string, head: string) => groups[groups.indexOf(row) + groups.indexOf(head)];
+  expect([at("16", "m, fc1"), at("16", "m, fc9")]).toEqual([expect.stringMatching(/^1\.00 /), "–"]);
+  expect([at("32", "m, fc1"), at("32", "m, fc9")]).toEqual(["–", expect.stringMatching(/^−1\.00 /)]);
+  const runsTable = rowsOf("All 8 runs");
+  const cell = (row: string, head: string) => runsTable[runsTable.indexOf(row) + runsTable.indexOf(head)];
+  expect([cell("one-3", "m, fc1"), cell("one-3", "m, fc9")]).toEqual(["3.000", "–"]);
+  expect([cell("other-3", "m, fc1"), cell("other-3", "m, fc9")]).toEqual(["–", "30.00"]);
+});
+
 test("a figure with nothing to show is left out", () => {
   expect(studyFigures([{ kind: "correlations", measures: ["n"] }], { compared, all }, summary)).toEqual([]);
   expect(studyFigures(study.figures, { compared: [], all: [] }, analyse(study, [], []))).toEqual([]);

@@ -34,7 +34,18 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   store: [],
   runner: ["store"],
   report: ["statistics", "evaluation", "theory", "studies"],
-  studies: ["evaluation", "theory", "training", "store", "runner", "statistics", "checkpoints", "data", "runtime"],
+  studies: [
+    "measures",
+    "evaluation",
+    "theory",
+    "training",
+    "store",
+    "runner",
+    "statistics",
+    "checkpoints",
+    "data",
+    "runtime",
+  ],
 };
 /** The doors: they may import every room, and of the rooms only cli may import them. */
 const doors = new Set(["", "cli"]);

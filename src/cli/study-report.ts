@@ -18,6 +18,8 @@ import type { StudyRun } from "../studies/study-run.ts";
 import type { FailedTask, Summary } from "../studies/summary.ts";
 import { readDocument } from "../yaml-document.ts";
 
+/** The study as it was written when it was run. */
+export const STUDY_FILE = "study.yaml";
 const RESULTS = "results.parquet";
 const SUMMARY = "summary.json";
 
@@ -37,7 +39,7 @@ export async function writeResults(
 
 /** `flatness study report`: from results.parquet and study.yaml; what failed is known from the summary, where there is one. */
 export async function reportStudy(out: string): Promise<void> {
-  const study = readDocument(readText(out, "study.yaml"), join(out, "study.yaml"), studySchema);
+  const study = readDocument(readText(out, STUDY_FILE), join(out, STUDY_FILE), studySchema);
   const path = join(out, RESULTS);
   const runs = runsOf(await parseParquet(readBytes(out, RESULTS), path), path);
   let failed: readonly FailedTask[] = [];

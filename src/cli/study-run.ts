@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { Interruption, UsageError } from "../errors.ts";
 import { localProcesses } from "../runner/local-processes.ts";
 import type { RunEvent, Task } from "../runner/runner.ts";
@@ -10,7 +11,7 @@ import { collected, discardUnreadable, failedTask } from "../studies/collection.
 import { expand } from "../studies/expansion.ts";
 import { diskContents, findStudy } from "../studies/files.ts";
 import { progress } from "./progress.ts";
-import { writeResults } from "./study-report.ts";
+import { STUDY_FILE, writeResults } from "./study-report.ts";
 
 interface Flags {
   readonly out: string;
@@ -21,10 +22,11 @@ interface Flags {
 /** Expands a study, does what is missing in worker processes, and writes results and report. */
 export async function runStudy(name: string, { out, jobs, networks }: Flags): Promise<void> {
   const { study, text } = findStudy(name);
-  const results = new ResultFolder(join(out, "tasks"));
   checkSameStudy(out, study.name);
-  writeFileWhole(join(out, "study.yaml"), text);
+  // A study that cannot be expanded leaves no trace, and a folder that cannot be written is told before the work.
   const tasks = await expand(study, diskContents(nodeRuntime.version), networks);
+  const results = new ResultFolder(join(out, "tasks"));
+  writeFileWhole(join(out, STUDY_FILE), text);
   discardUnreadable(tasks, results);
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
@@ -58,12 +60,20 @@ export async function runStudy(name: string, { out, jobs, networks }: Flags): Pr
 
 /** One folder holds one study: another's report would take the place of the first's. */
 function checkSameStudy(out: string, name: string): void {
-  const path = join(out, "study.yaml");
-  mkdirSync(out, { recursive: true });
+  const path = join(out, STUDY_FILE);
   if (!existsSync(path)) return;
-  const known = /^name:\s*(\S+)/m.exec(readFileSync(path, "utf8"))?.[1];
+  const known = nameOf(readFileSync(path, "utf8"));
   if (known !== undefined && known !== name) {
     throw new UsageError(`${out}: holds the results of study ${known}; expected another folder for ${name}.`);
+  }
+}
+
+/** The name that a study's file gives it; undefined where it is damaged. */
+function nameOf(text: string): unknown {
+  try {
+    return (parse(text) as { name?: unknown } | null)?.name;
+  } catch {
+    return undefined;
   }
 }
 

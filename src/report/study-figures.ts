@@ -4,7 +4,7 @@ import { columnOf } from "../studies/selection.ts";
 import type { StudyRun } from "../studies/study-run.ts";
 import type { MeasureSummary, Summary } from "../studies/summary.ts";
 import { measureLabel } from "./labels.ts";
-import { coefficient, columnLabel, correlationLabel, seriesLabel } from "./study-labels.ts";
+import { coefficient, columnLabel, correlationLabel, seriesLabel, titled } from "./study-labels.ts";
 import { ink } from "./theme.ts";
 
 type Choice<Kind extends FigureChoice["kind"]> = Extract<FigureChoice, { kind: Kind }>;
@@ -19,6 +19,15 @@ const PANEL = 240;
 /** Panels beside each other. */
 const COLUMNS = 3;
 const WIDE = 700;
+/** Numbers that a legend lists one by one; more are a gradient. */
+const MOST_STEPS = 12;
+/** Panels are placed by their axes, and not by how long their labels are; between them is room for those. */
+const placed = { bounds: "flush" as const, spacing: { row: 100, column: 84 } };
+
+/** Above the panel's axes, wherever their labels end. */
+function panelTitle(words: string) {
+  return { text: titled(words), frame: "group" as const };
+}
 
 /** The figures that a study asks for, drawn from its rows and summary; one that has nothing to show is left out. */
 export function studyFigures(
@@ -46,18 +55,19 @@ function chosen(summary: Summary, { measures }: { measures?: readonly string[] }
 /** The target against each measure: a panel a measure and layer, a point a run. */
 function scatter(choice: Choice<"scatter">, runs: readonly StudyRun[], summary: Summary): TopLevelSpec | undefined {
   const { target, correlation } = summary;
+  const color = choice.color === undefined ? undefined : colorOf(runs, choice.color);
   const panels = chosen(summary, choice).map((each) => {
     const points = runs.flatMap((run) => {
       const found = run.values.find(({ measure, layer }) => measure === each.measure && layer === each.layer);
       const y = columnOf(run, target);
       if (!found || typeof y !== "number" || (choice.logarithmic && found.value <= 0)) return [];
       return [
-        { x: found.value, y, color: choice.color === undefined ? "" : String(columnOf(run, choice.color) ?? "none") },
+        { x: found.value, y, ...(choice.color !== undefined && { color: columnOf(run, choice.color) ?? "none" }) },
       ];
     });
     return {
       title: {
-        text: seriesLabel(each),
+        ...panelTitle(seriesLabel(each)),
         subtitle: `${correlationLabel(correlation)} ${coefficient(each, correlation)}`,
       },
       width: PANEL,
@@ -68,26 +78,42 @@ function scatter(choice: Choice<"scatter">, runs: readonly StudyRun[], summary: 
         x: {
           field: "x",
           type: "quantitative" as const,
-          title: measureLabel(each.measure),
+          title: axisTitle(each.measure),
           scale: choice.logarithmic ? { type: "log" as const } : { zero: false },
           axis: choice.logarithmic
-            ? { format: "~e", tickCount: 4, labelOverlap: true }
+            ? { format: "~g", tickCount: 4, labelOverlap: true }
             : { tickCount: 4, format: ".3~r" },
         },
         y: { field: "y", type: "quantitative" as const, title: columnLabel(target), scale: { zero: false } },
-        ...(choice.color !== undefined && {
-          color: { field: "color", type: "nominal" as const, title: columnLabel(choice.color) },
-        }),
+        ...(color && { color }),
       },
     };
   });
   if (panels.length === 0 || runs.length === 0) return undefined;
   return {
-    title: { text: choice.title ?? `${columnLabel(target)} against flatness and its peers` },
-    description: `${columnLabel(target)} against ${panels.length} measures, a point a run`,
+    title: { text: choice.title ?? `${titled(columnLabel(target))} against flatness and its peers` },
+    description: `${titled(columnLabel(target))} against ${panels.length} measures, a point a run`,
     columns: Math.min(COLUMNS, panels.length),
+    ...placed,
     concat: panels,
   } as TopLevelSpec;
+}
+
+/** Numbers from light to dark, in order; a colour of its own for each of what is not a number. */
+function colorOf(runs: readonly StudyRun[], name: string) {
+  const values = runs.map((run) => columnOf(run, name)).filter((value) => value !== undefined);
+  const numeric = values.every((value) => typeof value === "number");
+  const shared = { field: "color", title: columnLabel(name) };
+  if (!numeric) return { ...shared, type: "nominal" as const };
+  const few = new Set(values).size <= MOST_STEPS;
+  const scale = { scheme: "viridis" as const, reverse: true };
+  return { ...shared, type: few ? ("ordinal" as const) : ("quantitative" as const), scale };
+}
+
+/** A measure's symbol where it has one that a reader knows, else its words. */
+function axisTitle(measure: string): string {
+  const label = measureLabel(measure);
+  return label === measure ? columnLabel(measure) : label;
 }
 
 /** Each measure's coefficient with its interval, and where it lies by chance. */
@@ -101,6 +127,7 @@ function forest(choice: Choice<"correlations">, summary: Summary): TopLevelSpec 
   });
   if (rows.length === 0) return undefined;
   const x = { type: "quantitative" as const, scale: { domain: [-1, 1] }, title: correlationLabel(correlation) };
+  const y = { field: "name", type: "nominal" as const, sort: null, title: null, axis: { labelLimit: 240 } };
   const percent = Math.round(100 * confidence);
   return {
     title: {
@@ -111,23 +138,29 @@ function forest(choice: Choice<"correlations">, summary: Summary): TopLevelSpec 
     width: WIDE - 220,
     height: 40 + 30 * rows.length,
     data: { values: rows },
-    encoding: { y: { field: "name", type: "nominal", sort: null, title: null, axis: { labelLimit: 240 } } },
     layer: [
       {
         mark: { type: "bar", color: ink.grid, height: 18 },
-        encoding: { x: { field: "chanceLow", ...x }, x2: { field: "chanceHigh" } },
+        encoding: { y, x: { field: "chanceLow", ...x }, x2: { field: "chanceHigh" } },
       },
-      { mark: { type: "rule", color: ink.faint }, encoding: { x: { datum: 0, type: "quantitative" } } },
+      {
+        data: { values: [{ zero: 0 }] },
+        mark: { type: "rule", color: ink.faint, strokeWidth: 1 },
+        encoding: { x: { field: "zero", ...x } },
+      },
       {
         mark: { type: "rule", color: ink.data, strokeWidth: 2 },
-        encoding: { x: { field: "low", ...x }, x2: { field: "high" } },
+        encoding: { y, x: { field: "low", ...x }, x2: { field: "high" } },
       },
-      { mark: { type: "point", color: ink.data, filled: true, size: 70 }, encoding: { x: { field: "value", ...x } } },
+      {
+        mark: { type: "point", color: ink.data, filled: true, size: 70 },
+        encoding: { y, x: { field: "value", ...x } },
+      },
     ],
   };
 }
 
-/** The coefficient in each group of runs. */
+/** The coefficient in each group of runs: a panel a measure. */
 function groups(choice: Choice<"groups">, summary: Summary): TopLevelSpec | undefined {
   const points = summary.groups.flatMap(({ by, value, facts, measures }) =>
     measures
@@ -148,32 +181,42 @@ function groups(choice: Choice<"groups">, summary: Summary): TopLevelSpec | unde
     ...(numeric && { scale: { zero: false } }),
   };
   const y = { type: "quantitative" as const, title: correlationLabel(summary.correlation), scale: { domain: [-1, 1] } };
-  const color = {
-    field: "name",
-    type: "nominal" as const,
-    title: null,
-    sort: null,
-    legend: { labelLimit: 400, columns: 2 },
-  };
+  const names = [...new Set(points.map(({ name }) => name))];
+  const alone = names.length === 1;
+  const panels = names.map((name) => ({
+    ...(!alone && { title: panelTitle(name) }),
+    width: alone ? WIDE : PANEL * 1.35,
+    height: alone ? 340 : PANEL,
+    data: { values: points.filter((point) => point.name === name) },
+    layer: [
+      {
+        data: { values: [{ zero: 0 }] },
+        mark: { type: "rule" as const, color: ink.faint, strokeWidth: 1 },
+        encoding: { y: { field: "zero", ...y } },
+      },
+      {
+        mark: { type: "rule" as const, color: ink.data, opacity: 0.45, strokeWidth: 2 },
+        encoding: { x, y: { field: "low", ...y }, y2: { field: "high" } },
+      },
+      {
+        mark: { type: "line" as const, color: ink.data, strokeWidth: 1.5, opacity: 0.6 },
+        encoding: { x, y: { field: "value", ...y } },
+      },
+      {
+        mark: { type: "point" as const, color: ink.data, filled: true, size: 50 },
+        encoding: { x, y: { field: "value", ...y } },
+      },
+    ],
+  }));
   return {
     title: {
       text: choice.title ?? `Correlation with the ${columnLabel(summary.target)}, group by group`,
-      subtitle: `bands: ${Math.round(100 * summary.confidence)} % bootstrap intervals`,
+      subtitle: `${alone ? `${names[0]!}, ` : ""}with ${Math.round(100 * summary.confidence)} % bootstrap intervals`,
     },
     description: `correlations in ${summary.groups.length} groups of runs`,
-    width: WIDE,
-    height: 340,
-    data: { values: points },
-    encoding: { x, color },
-    layer: [
-      { mark: { type: "area", opacity: 0.14 }, encoding: { y: { field: "low", ...y }, y2: { field: "high" } } },
-      {
-        mark: { type: "rule", color: ink.faint },
-        encoding: { y: { datum: 0 }, x: undefined, color: undefined } as object,
-      },
-      { mark: { type: "line", strokeWidth: 2 }, encoding: { y: { field: "value", ...y } } },
-      { mark: { type: "point", filled: true, size: 50 }, encoding: { y: { field: "value", ...y } } },
-    ],
+    columns: 2,
+    ...placed,
+    concat: panels,
   } as TopLevelSpec;
 }
 
@@ -193,7 +236,7 @@ function trend(choice: Choice<"trend">, runs: readonly StudyRun[]): TopLevelSpec
   const names = [...new Set(points.map(({ name }) => name))];
   if (points.length === 0) return undefined;
   const panels = names.map((name) => ({
-    title: name,
+    title: panelTitle(name),
     width: PANEL,
     height: PANEL * 0.7,
     data: { values: points.filter((point) => point.name === name) },
@@ -213,6 +256,7 @@ function trend(choice: Choice<"trend">, runs: readonly StudyRun[]): TopLevelSpec
     title: { text: choice.title ?? `Over ${columnLabel(choice.x)}`, subtitle: "points: runs; line: their mean" },
     description: `${names.length} quantities over ${columnLabel(choice.x)}`,
     columns: Math.min(COLUMNS, panels.length),
+    ...placed,
     concat: panels,
   } as TopLevelSpec;
 }
@@ -223,6 +267,6 @@ function yOf(logarithmic: boolean) {
     type: "quantitative" as const,
     title: null,
     scale: logarithmic ? { type: "log" as const } : { zero: false },
-    axis: logarithmic ? { format: "~e", tickCount: 4 } : { format: ".3~r", tickCount: 5 },
+    axis: logarithmic ? { format: "~g", tickCount: 4 } : { format: ".3~r", tickCount: 5 },
   };
 }

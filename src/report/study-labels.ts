@@ -3,13 +3,28 @@ import { printable } from "./labels.ts";
 
 /** `relative flatness, fc3`, or the measure alone for the whole network. */
 export function seriesLabel({ measure, layer }: { measure: string; layer: string | null }): string {
-  const name = printable(measure.replaceAll("-", " "));
+  const name = columnLabel(measure);
   return layer === null ? name : `${name}, ${printable(layer)}`;
 }
 
-/** `generalization-gap` as words. */
+const properNames: readonly (readonly [RegExp, string])[] = [
+  [/\bfisher rao\b/, "Fisher–Rao"],
+  [/\bpac bayes\b/, "PAC-Bayes"],
+  [/\bhessian\b/, "Hessian"],
+  [/\bkde\b/, "KDE"],
+];
+
+/** `generalization-gap` or `sampling.labelNoise` as words. */
 export function columnLabel(name: string): string {
-  return printable(name.replaceAll("-", " ").replaceAll(".", " "));
+  const words = name
+    .replaceAll(/[-.]/g, " ")
+    .replaceAll(/([a-z])([A-Z])/g, (_, end: string, start: string) => `${end} ${start.toLowerCase()}`);
+  return printable(properNames.reduce((text, [plain, proper]) => text.replace(plain, proper), words));
+}
+
+/** Words as they begin a title. */
+export function titled(words: string): string {
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
 }
 
 const letters: Readonly<Record<CorrelationName, string>> = {

@@ -132,11 +132,14 @@ function gridTable({ measures }: Summary): Markup | false {
 function groupTable(summary: Summary): Markup | false {
   const [first] = summary.groups;
   if (!first) return false;
-  const facts = Object.keys(first.facts);
+  const facts = [...new Set(summary.groups.flatMap((group) => Object.keys(group.facts)))];
+  const all = distinct(summary.groups.flatMap(({ measures }) => measures));
   const rows = summary.groups.map(({ value, n, facts: means, measures }) => {
-    const cells = measures.map(
-      ({ correlation }) => markup`<td class="number">${two(correlation.value)} ${span(correlation.interval)}</td>`,
-    );
+    const cells = all.map((each) => {
+      const found = measures.find((other) => isSame(each, other));
+      const shown = found ? `${two(found.correlation.value)} ${span(found.correlation.interval)}` : "–";
+      return markup`<td class="number">${shown}</td>`;
+    });
     const others = facts.map((name) => markup`<td class="number">${significant(means[name] ?? Number.NaN)}</td>`);
     return markup`<tr><th scope="row">${value}</th><td class="number">${n}</td>${cells}${others}</tr>\n`;
   });
@@ -145,12 +148,26 @@ function groupTable(summary: Summary): Markup | false {
     [
       columnLabel(first.by),
       "#n",
-      ...first.measures.map((each) => `#${seriesLabel(each)}`),
+      ...all.map((each) => `#${seriesLabel(each)}`),
       ...facts.map((name) => `#${columnLabel(name)}`),
     ],
     rows,
     `${correlationLabel(summary.correlation)} with the ${columnLabel(summary.target)} in each group, and the means of what is known of its runs.`,
   );
+}
+
+interface Series {
+  readonly measure: string;
+  readonly layer: string | null;
+}
+
+function isSame(one: Series, other: Series): boolean {
+  return one.measure === other.measure && one.layer === other.layer;
+}
+
+/** Each measure of each layer once, in the order in which they first come. */
+function distinct<S extends Series>(all: readonly S[]): S[] {
+  return [...new Map(all.map((each) => [JSON.stringify([each.measure, each.layer]), each])).values()];
 }
 
 function span(interval: readonly [number, number] | null): string {
@@ -182,19 +199,16 @@ function deviations({ deviations: list }: Summary): Markup | false {
 const MOST_ROWS = 300;
 
 function runTable({ target }: Summary, runs: readonly StudyRun[]): Markup | false {
-  const [first] = runs;
-  if (!first) return false;
-  const settings = Object.keys(first.settings);
+  if (runs.length === 0) return false;
+  const settings = [...new Set(runs.flatMap((run) => Object.keys(run.settings)))];
   const facts = ["train-loss", "test-loss", target, "train-accuracy", "test-accuracy", "epochs", "stopped"].filter(
-    (name, index, all) => name in first.facts && all.indexOf(name) === index,
+    (name, index, all) => runs.some((run) => name in run.facts) && all.indexOf(name) === index,
   );
-  const values = first.values;
+  const values = distinct(runs.flatMap((run) => run.values));
   const rows = runs.slice(0, MOST_ROWS).map((run) => {
     const cells = settings.map((name) => markup`<td>${String(run.settings[name] ?? "–")}</td>`);
     const known = facts.map((name) => cell(run.facts[name]));
-    const measured = values.map(({ measure, layer }) =>
-      cell(run.values.find((each) => each.measure === measure && each.layer === layer)?.value),
-    );
+    const measured = values.map((each) => cell(run.values.find((other) => isSame(each, other))?.value));
     return markup`<tr><th scope="row"><span class="hash">${run.run}</span></th>${cells}${known}${measured}</tr>\n`;
   });
   const head = [

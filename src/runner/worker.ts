@@ -1,4 +1,5 @@
 import { FlatnessError } from "../errors.ts";
+import { UnwritableError } from "../store/disk-errors.ts";
 import { type Files, ResultFolder } from "../store/result-folder.ts";
 import type { Assignment, Reply } from "./messages.ts";
 
@@ -33,6 +34,7 @@ export function serveTasks(execute: Execute): void {
     try {
       files = await execute(payload, results);
     } catch (error) {
+      if (error instanceof UnwritableError) return { kind: "unwritable", key, reason: error.message };
       const final = error instanceof FlatnessError;
       process.stderr.write(`${final ? error.message : ((error as Error).stack ?? String(error))}\n`);
       return { kind: "failed", key, reason: (error as Error).message ?? String(error), final };

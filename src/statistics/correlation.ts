@@ -40,7 +40,8 @@ export const kendall: Correlation = (x, y) => {
       untiedY += dy * dy;
     }
   }
-  return untiedX === 0 || untiedY === 0 ? Number.NaN : difference / Math.sqrt(untiedX) / Math.sqrt(untiedY);
+  // The root of the product, and not of each: a perfect order is 1 to the last digit.
+  return untiedX === 0 || untiedY === 0 ? Number.NaN : difference / Math.sqrt(untiedX * untiedY);
 };
 
 export const correlations: Readonly<Record<"pearson" | "spearman" | "kendall", Correlation>> = {

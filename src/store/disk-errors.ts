@@ -10,6 +10,9 @@ const meanings: Readonly<Record<string, string>> = {
   EEXIST: "there is a file of that name",
 };
 
+/** Nothing can be written there: no further piece of work can be kept. */
+export class UnwritableError extends UsageError {}
+
 /** Does what writes to the disk, and says in a sentence why it cannot be done. */
 export function writing<T>(path: string, work: () => T): T {
   try {
@@ -18,6 +21,6 @@ export function writing<T>(path: string, work: () => T): T {
     if (cause instanceof FlatnessError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
-    throw new UsageError(`${path}: cannot be written: ${meanings[code] ?? message}.`, { cause });
+    throw new UnwritableError(`${path}: cannot be written: ${meanings[code] ?? message}.`, { cause });
   }
 }

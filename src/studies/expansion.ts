@@ -11,6 +11,7 @@ import {
   type SyntheticMake,
   type TrainMake,
 } from "./schema.ts";
+import { checkReferences } from "./references.ts";
 import { type ModelTask, RESULTS_VERSION, type SyntheticTask, type TrainTask } from "./tasks.ts";
 
 /** What the machine knows and a study does not: the content of data and model files. */
@@ -31,10 +32,12 @@ const BATCH = 10;
  * study gives the same keys, and a study that shares a task with another has its key.
  *
  * @param limit at most so many networks, models or repetitions
- * @throws UsageError for a recipe that is none, or a study without measures
+ * @throws UsageError for a recipe that is none, a study without measures, a name of a measure or column that there is not, or two
+ *   combinations of the grid that make the same network
  */
 export async function expand(study: Study, contents: Contents, limit?: number): Promise<Task[]> {
   const { make } = study;
+  checkReferences(study);
   if (make.kind === "synthetic") return syntheticTasks(make, contents, limit);
   if (!study.measure) throw new UsageError(`study ${study.name}: measure: expected the measures to take.`);
   return make.kind === "train"
@@ -48,13 +51,17 @@ async function trainTasks(make: TrainMake, measure: MeasureChoice, contents: Con
   const most = Math.min(make.networks ?? Infinity, limit ?? Infinity);
   const all = seeds.flatMap((seed) => combinations.map((combination) => ({ ...combination, seed }))).slice(0, most);
   const tasks: Task[] = [];
+  const labels = new Map<string, string>();
   for (const { settings, overlays, seed } of all) {
     const base = { ...make.recipe, sampling: make.sampling, seed };
     const { sampling: chosen, ...merged } = overlays.reduce(overlaid, base as Record<string, unknown>);
     const recipe = checkedValue(merged, placeOf("recipe", settings), recipeSchema);
     const sampling = checkedValue(chosen, placeOf("sampling", settings), samplingSchema);
+    if (!recipe.test) {
+      throw new UsageError(`${placeOf("recipe", settings)}: test: missing; expected data that the networks never see.`);
+    }
     const data = await contents.data(recipe.data);
-    const test = recipe.test && (await contents.data({ ...recipe.data, split: undefined, ...recipe.test }));
+    const test = await contents.data({ ...recipe.data, split: undefined, ...recipe.test });
     const { runtime } = contents;
     const record = make.record ?? null;
     const content = {
@@ -68,6 +75,12 @@ async function trainTasks(make: TrainMake, measure: MeasureChoice, contents: Con
       runtime,
     };
     const networkKey = contentKey(content);
+    const label = [...Object.values(settings), `seed ${seed}`].join(", ");
+    const same = labels.get(networkKey);
+    if (same !== undefined) {
+      throw new UsageError(`make.grid: ${same} and ${label} are the same network: expected settings that differ.`);
+    }
+    labels.set(networkKey, label);
     const payload: TrainTask = {
       kind: "train",
       run: networkKey.slice(0, 12),
@@ -80,7 +93,7 @@ async function trainTasks(make: TrainMake, measure: MeasureChoice, contents: Con
     };
     tasks.push({
       key: contentKey({ ...content, settings: payload.settings, measure }),
-      label: [...Object.values(settings), `seed ${seed}`].join(", "),
+      label,
       payload,
     });
   }
@@ -136,12 +149,20 @@ function placeOf(what: string, settings: Combination["settings"]): string {
 
 async function modelTasks(make: ModelsMake, measure: MeasureChoice, contents: Contents, limit?: number) {
   const [data, test] = [await contents.data(make.data), await contents.data(make.test)];
-  const tasks: Task[] = [];
-  for (const { model, weights, settings } of make.files) {
-    for (const file of await contents.models(model)) {
-      const sets = weights === undefined ? [null] : await contents.models(weights);
+  const tasks = new Map<string, Task>();
+  const files = await Promise.all(
+    make.files.map(async ({ model, weights, settings }) => ({
+      models: await contents.models(model),
+      sets: weights === undefined ? [null] : await contents.models(weights),
+      settings,
+    })),
+  );
+  const modelName = namer(files.flatMap(({ models }) => models.map(({ path }) => path)));
+  const weightsName = namer(files.flatMap(({ sets }) => sets.flatMap((set) => set?.path ?? [])));
+  for (const { models, sets, settings } of files) {
+    for (const file of models) {
       for (const set of sets) {
-        const names = { model: file.path, ...(set && { weights: set.path }) };
+        const names = { model: modelName(file.path), ...(set && { weights: weightsName(set.path) }) };
         const hashes = { model: file.sha256, weights: set?.sha256 ?? null };
         const content = {
           kind: "model",
@@ -153,7 +174,7 @@ async function modelTasks(make: ModelsMake, measure: MeasureChoice, contents: Co
         };
         const payload: ModelTask = {
           kind: "model",
-          run: contentKey(hashes).slice(0, 12),
+          run: contentKey([hashes, names, settings]).slice(0, 12),
           settings: { ...names, ...settings },
           model: file.path,
           weights: set?.path ?? null,
@@ -162,11 +183,20 @@ async function modelTasks(make: ModelsMake, measure: MeasureChoice, contents: Co
           measure,
         };
         const key = contentKey({ ...content, settings: payload.settings, measure, runtime: contents.runtime });
-        tasks.push({ key, label: Object.values(names).join(" with "), payload });
+        tasks.set(key, { key, label: Object.values(names).join(" with "), payload });
       }
     }
   }
-  return tasks.slice(0, limit);
+  return [...tasks.values()].slice(0, limit);
+}
+
+/** Paths without the folders that all of them are in: names that say which file, and not where it lay. */
+function namer(paths: readonly string[]): (path: string) => string {
+  const parts = paths.map((path) => path.split("/"));
+  const [first = []] = parts;
+  const differs = first.findIndex((part, index) => parts.some((each) => each[index] !== part));
+  const shared = differs < 0 ? first.length - 1 : Math.min(differs, ...parts.map(({ length }) => length - 1));
+  return (path) => path.split("/").slice(shared).join("/");
 }
 
 function syntheticTasks({ separations, repetitions, ...make }: SyntheticMake, contents: Contents, limit = Infinity) {

@@ -27,7 +27,7 @@ export function builtInStudies(): StudyFile[] {
   const folder = builtInFolder();
   return readdirSync(folder)
     .filter((name) => name.endsWith(".yaml"))
-    .sort((a, b) => a.localeCompare(b, "en", { numeric: true, ignorePunctuation: false }))
+    .sort((a, b) => basename(a, ".yaml").localeCompare(basename(b, ".yaml"), "en", { numeric: true }))
     .map((name) => readStudy(folder + name, name));
 }
 

@@ -56,7 +56,8 @@ function excludes({ column, above, below, equals }: Analysis["exclude"][number],
 
 /**
  * What a run would be where its train loss first falls to `loss`: facts and values on the line between the records before and after,
- * in the logarithm of the train loss. Undefined where no record is above or none below.
+ * in the logarithm of the train loss; the gap is what these facts make it, test loss − `loss`. Undefined where no record is above
+ * or none below.
  */
 export function atLoss(records: readonly StudyRun[], loss: number): StudyRun | undefined {
   const lossOf = (record: StudyRun) => record.facts["train-loss"] as number;
@@ -66,13 +67,16 @@ export function atLoss(records: readonly StudyRun[], loss: number): StudyRun | u
   const span = Math.log(lossOf(high)) - Math.log(lossOf(low));
   const share = (Math.log(lossOf(high)) - Math.log(loss)) / span;
   const between = (a: number, b: number) => a + share * (b - a);
-  const facts = Object.entries(low.facts).map(([name, value]) => {
+  const facts: Record<string, number | string | null> = {};
+  for (const [name, value] of Object.entries(low.facts)) {
     const before = high.facts[name];
-    return [name, typeof value === "number" && typeof before === "number" ? between(before, value) : value];
-  });
+    facts[name] = typeof value === "number" && typeof before === "number" ? between(before, value) : value;
+  }
+  facts["train-loss"] = loss;
+  if (typeof facts["test-loss"] === "number") facts["generalization-gap"] = facts["test-loss"] - loss;
   const values = low.values.flatMap((value): MeasuredValue[] => {
     const before = high.values.find(({ layer, measure }) => layer === value.layer && measure === value.measure);
     return before ? [{ ...value, value: between(before.value, value.value) }] : [];
   });
-  return { ...low, facts: Object.fromEntries(facts), values };
+  return { ...low, facts, values };
 }

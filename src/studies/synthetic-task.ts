@@ -12,6 +12,14 @@ import type { SyntheticTask } from "./tasks.ts";
 /** σ of the kernel of the paper's eq. 6. */
 const SIGMA = 1;
 const LAYER = "head";
+/** What is measured of each data set. */
+export const SYNTHETIC_MEASURES = [
+  "relative-flatness",
+  "flatness-term",
+  "representativeness-refitted",
+  "gap-estimate",
+  "kde-log-loss",
+] as const satisfies readonly string[];
 
 /**
  * A batch of synthetic data sets. Each has its own clusters and samples; a head is fitted to the features of the training samples,
@@ -67,7 +75,12 @@ async function run({ make, separation }: SyntheticTask, repetition: number, runt
   const refit = (part: typeof train) => fitted(kind, part, given);
   const rep = representativeness(kind, train, refit, splits, kernelled("study representativeness"));
   const term = (delta ** 2 * kernel.secondMoment * kappa) / (2 * train.m);
-  const value = (measure: string, number: number, errorData: number | null, method: string): MeasuredValue => ({
+  const value = (
+    measure: (typeof SYNTHETIC_MEASURES)[number],
+    number: number,
+    errorData: number | null,
+    method: string,
+  ): MeasuredValue => ({
     layer: LAYER,
     measure,
     value: number,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { losses } from "../losses/catalog.ts";
 import { measures } from "../measures/catalog.ts";
+import { generalizationGap } from "../measures/generalization-gap.ts";
 
 // What a recipe may say. Descriptions are what an editor shows.
 
@@ -227,6 +228,8 @@ export const recipeSchema = z
     if (value.test && value.data.holdOut > 0) refuse(["data", "holdOut"], "expected either this or test");
     if (rules.testAccuracy !== undefined && !tests)
       refuse(["stop", "testAccuracy"], "expected test data: test or holdOut");
+    const gap = value.measure?.measures.findIndex((name) => name === generalizationGap.name) ?? -1;
+    if (gap >= 0 && !tests) refuse(["measure", "measures", gap], "expected test data, test or holdOut");
     if (rules.patience && rules.patience.of !== "trainLoss" && !tests) {
       refuse(["stop", "patience"], "expected test data, test or holdOut; or of: trainLoss");
     }

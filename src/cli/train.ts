@@ -87,10 +87,10 @@ async function run(recipe: string | undefined, flags: Flags, command: Command): 
 function trainingBar() {
   let bar: Progress | undefined;
   return {
-    update({ epoch, epochs, done, total, loss, last }: Trained) {
+    update({ epoch, epochs, done, total, loss, evaluated }: Trained) {
       bar ??= progress(process.stderr, { total, label: "training", unit: "samples", from: done });
-      const accuracy = last?.test?.accuracy ?? last?.train?.accuracy;
-      const of = last?.test ? "test" : "train";
+      const accuracy = evaluated?.test?.accuracy ?? evaluated?.train?.accuracy;
+      const of = evaluated?.test ? "test" : "train";
       const seen = accuracy === undefined ? "" : `, ${of} accuracy ${accuracy.toFixed(3)}`;
       bar.update(done, `epoch ${epoch}/${epochs}, loss ${loss.toPrecision(3)}${seen}`);
     },

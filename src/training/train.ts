@@ -51,8 +51,8 @@ export interface Progress {
   readonly total: number;
   /** Mean over the epoch's batches so far. */
   readonly loss: number;
-  /** What was evaluated last. */
-  readonly last: Epoch | undefined;
+  /** The epoch that was evaluated last. */
+  readonly evaluated: Epoch | undefined;
 }
 
 /** A trained network. */
@@ -91,6 +91,7 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
   const everyone = Int32Array.from({ length: made.train.samples.n }, (_, index) => index);
   const history: Epoch[] = [];
   const pace = new Pace();
+  let evaluated = state.last?.train && state.last;
   let kept = performance.now();
   const keep = () => {
     kept = performance.now();
@@ -110,13 +111,14 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
       const ran = await engine.run(state, order, steps);
       pace.took(steps, (performance.now() - began) / 1000);
       account(state, recipe, ran, before, everyone.length);
-      options.onProgress?.(progressOf(state, recipe, everyone.length));
+      options.onProgress?.(progressOf(state, recipe, everyone.length, evaluated));
       const { minutes } = recipe.checkpoint;
       if (minutes !== undefined && performance.now() - kept > minutes * 60_000) keep();
     }
     refuseInfinite(state);
     const entry = await endOfEpoch(state, recipe, made, engine, runtime, clock);
     history.push(entry);
+    if (entry.train) evaluated = entry;
     const due = state.stopped !== undefined || state.epoch % recipe.checkpoint.epochs === 0;
     Object.assign(state, { epoch: state.epoch + 1, batches: 0, sums: noSums() });
     options.onEpoch?.(entry, () => graphOf(made, state));
@@ -211,10 +213,14 @@ function account(state: State, recipe: Recipe, ran: Steps, from: number, n: numb
   }
 }
 
-function progressOf({ epoch, steps, batches, sums, last }: State, { stop, batchSize }: Recipe, n: number): Progress {
-  const { epochs } = stop;
+function progressOf(
+  { epoch, batches, sums }: State,
+  { stop: { epochs }, batchSize }: Recipe,
+  n: number,
+  evaluated: Epoch | undefined,
+): Progress {
   const done = (epoch - 1) * n + Math.min(n, batches * batchSize);
-  return { epoch, epochs, done: steps === 0 ? 0 : done, total: epochs * n, loss: sums.loss / sums.samples, last };
+  return { epoch, epochs, done, total: epochs * n, loss: sums.loss / sums.samples, evaluated };
 }
 
 /** How many steps fill a call. */

@@ -17,15 +17,10 @@ const classes = 5;
 const file = join(folder, "numbered.npz");
 writeFileSync(
   file,
-  npzBytes([
-    { name: "x", type: "float32", dims: [n, 1], data: Float32Array.from({ length: n }, (_, index) => index) },
-    {
-      name: "y",
-      type: "int64",
-      dims: [n],
-      data: BigInt64Array.from({ length: n }, (_, index) => BigInt(index % classes)),
-    },
-  ]),
+  npzBytes({
+    x: { type: "float32", dims: [n, 1], data: Float32Array.from({ length: n }, (_, index) => index) },
+    y: { type: "int64", dims: [n], data: BigInt64Array.from({ length: n }, (_, index) => BigInt(index % classes)) },
+  }),
 );
 
 async function portions(data: Partial<RecipeInput["data"]>, more: Partial<RecipeInput> = {}) {
@@ -78,7 +73,7 @@ describe("the data of a recipe", () => {
   test("test data is another part, and samples that are trained on are refused", async () => {
     const indices = join(folder, "last.npz");
     const last = BigInt64Array.from({ length: 60 }, (_, index) => BigInt(240 + index));
-    writeFileSync(indices, npzBytes([{ name: "indices", type: "int64", dims: [60], data: last }]));
+    writeFileSync(indices, npzBytes({ indices: { type: "int64", dims: [60], data: last } }));
     const { test: tested } = await portions({ samples: 200 }, { test: { samples: indices } });
     expect(tested.indices).toEqual(Array.from(last, Number));
     await expect(portions({ samples: 250 }, { test: { samples: indices } })).rejects.toThrow(

@@ -1,3 +1,4 @@
+import { DivergenceError, UsageError } from "./errors.ts";
 import { nodeRuntime } from "./runtime/node.ts";
 import type { RunFolder } from "./training/files.ts";
 import type { Recipe, RecipeInput } from "./training/recipe.ts";
@@ -8,7 +9,7 @@ import type { Trained, TrainOptions } from "./training/train.ts";
 export interface TrainFileOptions extends Pick<TrainOptions, "data" | "signal" | "onEpoch" | "onProgress"> {
   /** The folder where the run is kept: checkpoints, metrics, and at the end the model. Without it nothing is written. */
   readonly out?: string;
-  /** Goes on with the run in `out`, to the weights that it would have had without the interruption. */
+  /** Goes on with the run in `out`, to the weights that it would have had without the interruption; begins it where there is none. */
   readonly resume?: boolean;
   /** Begins anew in a folder that has a run. */
   readonly force?: boolean;
@@ -34,20 +35,26 @@ export async function train(
   const given = typeof recipe === "string" ? readRecipe(recipe) : recipe && resolved(recipe);
   const run = await runOf(given, out, resume, force);
   const { folder } = run;
-  const trained = await trainNetwork(run.recipe, {
-    ...options,
-    runtime: nodeRuntime,
-    ...(run.tensors && { resume: { tensors: run.tensors, file: run.file } }),
-    onResume: (epoch) => folder?.forgetFrom(epoch),
-    onEpoch(epoch, graph) {
-      folder?.record(epoch);
-      onEpoch?.(epoch, graph);
-    },
-    onCheckpoint: (state) => folder?.checkpoint(state),
-  });
-  const result = trainingResult(trained, nodeRuntime);
-  folder?.finish(trained, result);
-  return { ...trained, result };
+  try {
+    const trained = await trainNetwork(run.recipe, {
+      ...options,
+      runtime: nodeRuntime,
+      ...(run.tensors && { resume: { tensors: run.tensors, file: run.file } }),
+      onBegin: (epoch) => (run.isNew ? folder?.begin(run.recipe) : folder?.goOn(epoch)),
+      onEpoch(epoch, graph) {
+        folder?.record(epoch);
+        onEpoch?.(epoch, graph);
+      },
+      onCheckpoint: (state) => folder?.checkpoint(state),
+    });
+    const result = trainingResult(trained, nodeRuntime);
+    folder?.finish(trained, result);
+    return { ...trained, result };
+  } catch (error) {
+    if (!(error instanceof DivergenceError) || !folder) throw error;
+    const kept = folder.hasCheckpoint ? "The last checkpoint is kept in" : "There was no checkpoint yet in";
+    throw new DivergenceError(`${error.message}. ${kept} ${folder.path}.`, { cause: error });
+  }
 }
 
 interface Run {
@@ -55,6 +62,7 @@ interface Run {
   readonly folder?: RunFolder;
   readonly tensors?: NonNullable<TrainOptions["resume"]>["tensors"];
   readonly file: string;
+  readonly isNew: boolean;
 }
 
 async function runOf(
@@ -65,7 +73,8 @@ async function runOf(
 ): Promise<Run> {
   const { RunFolder } = await import("./training/files.ts");
   if (resume && out !== undefined) return RunFolder.resume(out, recipe);
-  if (!recipe || resume) throw new Error("expected a recipe, or a folder to resume");
-  if (out === undefined) return { recipe, file: "" };
-  return { recipe, folder: RunFolder.begin(out, recipe, force), file: "" };
+  if (resume) throw new UsageError("resume: expected the folder of a run, out");
+  if (!recipe) throw new UsageError("expected a recipe, or a folder to resume");
+  if (out === undefined) return { recipe, file: "", isNew: true };
+  return { recipe, folder: RunFolder.vacant(out, force), file: "", isNew: true };
 }

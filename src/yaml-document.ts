@@ -11,7 +11,7 @@ import { UsageError } from "./errors.ts";
 export function checkedValue<Schema extends z.ZodType>(value: unknown, what: string, schema: Schema): z.output<Schema> {
   const parsed = schema.safeParse(value, { reportInput: true });
   if (parsed.success) return parsed.data;
-  throw new UsageError(`${what}: ${messageOf(firstOf(parsed.error.issues), schema)}`);
+  throw new UsageError(`${what}: ${messageOf(firstOf(parsed.error.issues), schema, value)}`);
 }
 
 /**
@@ -41,7 +41,7 @@ export function readDocument<Schema extends z.ZodType>(text: string, file: strin
   const parsed = schema.safeParse(value ?? {}, { reportInput: true });
   if (parsed.success) return parsed.data;
   const issue = firstOf(parsed.error.issues);
-  throw new UsageError(`${place(offsetOf(document, issue))}: ${messageOf(issue, schema)}`);
+  throw new UsageError(`${place(offsetOf(document, issue))}: ${messageOf(issue, schema, value)}`);
 }
 
 type Issue = z.core.$ZodIssue;
@@ -79,7 +79,7 @@ function depth(issues: readonly Issue[]): number {
 }
 
 /** `optimizer.learningRate: expected a number, came "fast"`. */
-function messageOf(issue: Issue, schema: z.ZodType): string {
+function messageOf(issue: Issue, schema: z.ZodType, value: unknown): string {
   const at = issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
   const came = "input" in issue && issue.code !== "unrecognized_keys" ? `, came ${shown(issue.input)}` : "";
   switch (issue.code) {
@@ -88,13 +88,13 @@ function messageOf(issue: Issue, schema: z.ZodType): string {
         ? `${at}missing; expected ${article(issue.expected)}`
         : `${at}expected ${article(issue.expected)}${came}`;
     case "unrecognized_keys":
-      return `${at}no such key: ${issue.keys.join(", ")}${knownKeys(issue.path, schema)}`;
+      return `${at}no such key: ${issue.keys.join(", ")}${knownKeys(issue.path, schema, value)}`;
     case "invalid_value":
       return `${at}expected ${issue.values.map(String).join(", ")}${came}`;
     case "invalid_union":
       return issue.discriminator === undefined
-        ? `${at}${issue.message}${came}`
-        : `${at}expected a ${issue.discriminator} that there is${choices(issue)}${came}`;
+        ? `${at}expected ${alternatives(issue)}${came}`
+        : `${at}${unknownName(issue, issue.discriminator)}`;
     case "too_small":
       return `${at}expected ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${issue.origin === "array" ? " entries" : ""}${came}`;
     case "too_big":
@@ -107,7 +107,7 @@ function messageOf(issue: Issue, schema: z.ZodType): string {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
@@ -116,21 +116,46 @@ function article(expected: string): string {
   return `a ${word}`;
 }
 
-/** The names that a union has. */
-function choices(issue: Issue): string {
-  const options = (issue as { options?: readonly unknown[] }).options;
-  return options ? `: ${options.join(", ")}` : "";
+/** What a union of plain values takes: `all, last or a list`. */
+function alternatives({ errors }: Extract<Issue, { code: "invalid_union" }>): string {
+  const each = errors.flatMap(([first]) => {
+    if (first?.code === "invalid_value") return [first.values.map(String).join(", ")];
+    return first?.code === "invalid_type" ? [article(first.expected)] : [];
+  });
+  return each.length === 0 ? "another value" : [...new Set(each)].join(" or ");
 }
 
+/** `expected mlp, lenet5, came "mlpx"`, of a union's discriminator. */
+function unknownName(issue: Issue, discriminator: string): string {
+  const { options = [] } = issue as { options?: readonly unknown[] };
+  const came = (Object(issue.input) as Record<string, unknown>)[discriminator];
+  return `${came === undefined ? "missing; " : ""}expected ${options.join(", ")}${came === undefined ? "" : `, came ${shown(came)}`}`;
+}
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
 /** What may stand where a key stands that may not. */
-function knownKeys(path: readonly PropertyKey[], whole: z.ZodType): string {
-  let schema = z.toJSONSchema(whole, { io: "input" }) as Record<string, unknown>;
+function knownKeys(path: readonly PropertyKey[], whole: z.ZodType, value: unknown): string {
+  let schema: JsonSchema | undefined = branchOf(z.toJSONSchema(whole, { io: "input" }) as JsonSchema, value);
+  let at = value;
   for (const key of path) {
-    const next =
-      typeof key === "number" ? schema["items"] : (schema["properties"] as Record<string, unknown>)?.[key as string];
-    if (typeof next !== "object" || next === null) return "";
-    schema = next as Record<string, unknown>;
+    at = (at as Record<PropertyKey, unknown> | undefined)?.[key];
+    const next = typeof key === "number" ? schema?.["items"] : (schema?.["properties"] as JsonSchema)?.[String(key)];
+    schema = branchOf(next as JsonSchema | undefined, at);
   }
-  const properties = schema["properties"];
+  const properties = schema?.["properties"];
   return properties ? `; there are ${Object.keys(properties as object).join(", ")}` : "";
+}
+
+/** Of a union the branch that the value's constant keys choose, such as its name. */
+function branchOf(schema: JsonSchema | undefined, value: unknown): JsonSchema | undefined {
+  const branches = (schema?.["oneOf"] ?? schema?.["anyOf"]) as readonly JsonSchema[] | undefined;
+  if (!branches) return schema;
+  const given = Object(value) as JsonSchema;
+  return branches.find(({ properties }) => {
+    const constants = Object.entries(Object(properties) as Record<string, JsonSchema>).filter(
+      ([, own]) => "const" in own,
+    );
+    return constants.length > 0 && constants.every(([key, own]) => given[key] === own["const"]);
+  });
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { DivergenceError, Interruption } from "../errors.ts";
+import { Interruption } from "../errors.ts";
 import { train } from "../train.ts";
 import type { Epoch } from "../training/history.ts";
 import { recipeJsonSchema } from "../training/recipe-text.ts";
@@ -38,7 +38,10 @@ export function trainCommand(): Command {
     .description("train a network as a recipe says, and measure it while it trains")
     .argument("[recipe]", "a YAML file; with --resume it may be left out")
     .option("--out <folder>", "where the run is kept; required")
-    .option("--resume", "go on with the run in that folder: the final weights are those of a run without interruption")
+    .option(
+      "--resume",
+      "go on with the run in that folder, or begin it: the final weights are those of a run without interruption",
+    )
     .option("--force", "begin anew in a folder that has a run")
     .option("--schema", "print the JSON Schema of recipes, for editors, and train nothing")
     .addOption(formatOption())
@@ -56,7 +59,7 @@ async function run(recipe: string | undefined, flags: Flags, command: Command): 
   if (recipe === undefined && !resume) command.error("error: missing required argument 'recipe'");
   if (resume && force) command.error("error: option '--resume' cannot be used with option '--force'");
   const interrupt = new AbortController();
-  process.once("SIGINT", () => interrupt.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt.abort());
   const epochs: Epoch[] = [];
   const bar = trainingBar();
   try {
@@ -74,9 +77,6 @@ async function run(recipe: string | undefined, flags: Flags, command: Command): 
     );
   } catch (error) {
     bar.finish();
-    if (error instanceof DivergenceError) {
-      throw new DivergenceError(`${error.message}. The last checkpoint is kept in ${out}.`, { cause: error });
-    }
     if ((error as Error).name === "AbortError") {
       throw new Interruption(`flatness train --resume --out ${out} goes on`, { cause: error });
     }
@@ -87,10 +87,10 @@ async function run(recipe: string | undefined, flags: Flags, command: Command): 
 function trainingBar() {
   let bar: Progress | undefined;
   return {
-    update({ epoch, epochs, done, total, loss, last }: Trained) {
-      bar ??= progress(process.stderr, { total, label: "training", unit: "samples" });
-      const accuracy = last?.test?.accuracy ?? last?.train?.accuracy;
-      const of = last?.test ? "test" : "train";
+    update({ epoch, epochs, done, total, loss, evaluated }: Trained) {
+      bar ??= progress(process.stderr, { total, label: "training", unit: "samples", from: done });
+      const accuracy = evaluated?.test?.accuracy ?? evaluated?.train?.accuracy;
+      const of = evaluated?.test ? "test" : "train";
       const seen = accuracy === undefined ? "" : `, ${of} accuracy ${accuracy.toFixed(3)}`;
       bar.update(done, `epoch ${epoch}/${epochs}, loss ${loss.toPrecision(3)}${seen}`);
     },

@@ -1,12 +1,9 @@
 import type { Builder } from "../graph/builder.ts";
 import { attributes } from "../graph/builder.ts";
-import type { Graph, Node, ValueId } from "../graph/graph.ts";
-import { add, scale } from "../graph/operators.ts";
-import { count } from "../graph/tensor.ts";
+import { float, type Graph, type Node, type ValueId } from "../graph/graph.ts";
+import { add, mul, scale } from "../graph/operators.ts";
+import { count, Tensor } from "../graph/tensor.ts";
 import { joinVector, type Layout } from "./parameters.ts";
-
-/** Share of a batch's statistics in the running ones, PyTorch's default. */
-const MOMENTUM = 0.1;
 
 /** The running means and variances of the batch normalizations of a model, and whose they are. */
 export interface RunningStatistics {
@@ -14,6 +11,8 @@ export interface RunningStatistics {
   readonly dims: readonly number[];
   readonly node: ValueId;
   readonly kind: "mean" | "variance";
+  /** What stays of the running ones after a batch: the operator's momentum, 0.9 where none is written, which is PyTorch's 0.1. */
+  readonly kept: number;
 }
 
 /** The running statistics that are constants of the model, in graph order. */
@@ -22,10 +21,10 @@ export function runningStatistics({ nodes, constants }: Graph): RunningStatistic
     const [, , , mean = "", variance = ""] = node.inputs;
     const [ofMean, ofVariance] = [constants.get(mean), constants.get(variance)];
     if (node.op !== "BatchNormalization" || node.domain !== "" || !ofMean || !ofVariance) return [];
-    const output = node.outputs[0] as ValueId;
+    const own = { node: node.outputs[0] as ValueId, kept: float(node, "momentum", 0.9) };
     return [
-      { name: mean, dims: ofMean.dims, node: output, kind: "mean" },
-      { name: variance, dims: ofVariance.dims, node: output, kind: "variance" },
+      { ...own, name: mean, dims: ofMean.dims, kind: "mean" },
+      { ...own, name: variance, dims: ofVariance.dims, kind: "variance" },
     ] as const;
   });
 }
@@ -51,7 +50,7 @@ export function withBatchStatistics(graph: Graph, statistics: readonly RunningSt
 }
 
 /**
- * The running statistics after a batch: r ← 0.9 r + 0.1 s, the variance of the batch taken without bias, times n/(n − 1).
+ * The running statistics after a batch: r ← μ r + (1 − μ) s, the variance of the batch taken without bias, times n/(n − 1).
  *
  * @param running [Q]
  */
@@ -66,8 +65,10 @@ export function updatedStatistics(
       const dims = b.dims(entry.node);
       const n = count(dims) / (dims[1] as number);
       const factor = entry.kind === "variance" && n > 1 ? n / (n - 1) : 1;
-      return [entry.name, scale(b, ofBatch(entry), MOMENTUM * factor)] as const;
+      return [entry.name, scale(b, ofBatch(entry), (1 - entry.kept) * factor)] as const;
     }),
   );
-  return add(b, scale(b, running, 1 - MOMENTUM), joinVector(b, layout, values));
+  const kept = statistics.flatMap((entry) => Array.from({ length: count(entry.dims) }, () => entry.kept));
+  const before = mul(b, running, b.constant(Tensor.float32([layout.size], kept)));
+  return add(b, before, joinVector(b, layout, values));
 }

@@ -1,8 +1,10 @@
+import { chooseLayers } from "../evaluation/choice.ts";
 import type { Graph } from "../graph/graph.ts";
 import { count } from "../graph/tensor.ts";
 import { lower } from "../lowering/lower.ts";
 import type { Runtime, RuntimeArray, Session } from "../runtime/session.ts";
 import { RandomStream } from "../statistics/random.ts";
+import { namedParameters, sketchOf } from "./layers.ts";
 import { evaluate, gradientNorm, type Score, type Vectors } from "./evaluate.ts";
 import { type Carried, inLoop, loopOf } from "./loop.ts";
 import {
@@ -41,9 +43,11 @@ export interface Steps {
   readonly gradientNorm: Float32Array;
 }
 
-/** Runs the steps and evaluations of a recipe. */
+/** Runs the steps and evaluations of a recipe. Layers that it names are looked for when the engine is made. */
 export interface Engine {
   readonly stepsPerEpoch: number;
+  /** Makes the graphs of steps and evaluation ready: a runtime that refuses them does so here, before anything is written. */
+  open(): Promise<void>;
   /** The vectors of a state, by name, with their sizes. */
   readonly vectors: ReadonlyMap<string, number>;
   start(): State;
@@ -52,17 +56,20 @@ export interface Engine {
   /** The learning rate of the step that comes next. */
   learningRate(step: number): number;
   evaluate(state: State, portion: Portion): Promise<Score>;
-  /** Norm of the gradient on the training data in these parameters. */
-  gradientNorm(state: State, names: readonly string[]): Promise<number>;
+  /** Norm of the gradient on the training data in the parameters that the recipe's rule is about, if it has one. */
+  gradientNorm(state: State): Promise<number | undefined>;
 }
 
+/** @throws UsageError for a layer that does not exist or cannot be regularized so */
 export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): Engine {
   const { task, terms, train, augmentation } = prepared;
   const sessions = sessionsOf(runtime);
   const options = { provider: recipe.provider, threads: recipe.threads };
   const optimizer = optimizerOf(recipe.optimizer);
   const { penalties, perturbation, numbers } = regularization(task, recipe.regularizers, recipe.seed);
-  const { batchSize, clip, seed } = recipe;
+  const { batchSize, clip, seed, stop, measure } = recipe;
+  const rule = stop.gradient && namedParameters(task, stop.gradient.layer, "stop.gradient");
+  if (measure) chooseLayers(sketchOf(task), measure.layers);
   const { n } = train.samples;
   const stepsPerEpoch = Math.ceil(n / batchSize);
   const rate = scheduleOf(recipe, stepsPerEpoch);
@@ -107,6 +114,10 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
     stepsPerEpoch,
     vectors,
     learningRate: rate,
+    async open() {
+      await loop(Math.min(batchSize, n));
+      await evaluation();
+    },
     start() {
       const initial = new Map<string, Float32Array>([...vectors].map(([name, size]) => [name, new Float32Array(size)]));
       initial.set(WEIGHTS, flatten(task.layout, task.graph.constants));
@@ -151,9 +162,10 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
       const session = await evaluation();
       return evaluate(session, asInputs(state), samples, batch, terms);
     },
-    async gradientNorm(state, names) {
-      const build = () => gradientGraph(task, names, batch);
-      const session = await sessions.get(`gradient ${batch} ${names.join(" ")} ${task.key}`, build, options);
+    async gradientNorm(state) {
+      if (rule === undefined) return undefined;
+      const build = () => gradientGraph(task, rule, batch);
+      const session = await sessions.get(`gradient ${batch} ${rule.join(" ")} ${task.key}`, build, options);
       return gradientNorm(session, asInputs(state), train.samples, batch, terms);
     },
   };

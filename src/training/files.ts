@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { openCheckpoint } from "../checkpoints/open.ts";
@@ -44,64 +44,82 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** @throws UsageError where a run is already and `force` is not set */
-  static begin(path: string, recipe: Recipe, force: boolean): RunFolder {
+  /**
+   * The folder of a run that is to begin; nothing is written yet.
+   *
+   * @throws UsageError where a run is already and `force` is not set
+   */
+  static vacant(path: string, force: boolean): RunFolder {
     const folder = new RunFolder(path);
-    const present = [RECIPE, CHECKPOINT, METRICS, ...outputs].filter((file) => existsSync(join(path, file)));
+    const present = folder.#present();
     if (present.length > 0 && !force) {
       throw new UsageError(
         `${path}: has a run already (${present.join(", ")}); use --resume to go on with it, --force to begin anew, or another --out`,
       );
     }
-    try {
-      mkdirSync(path, { recursive: true });
-      for (const file of present) rmSync(join(path, file));
-    } catch (cause) {
-      throw new UsageError(`${path}: cannot be written: ${(cause as Error).message}`, { cause });
-    }
-    writeFileWhole(join(path, RECIPE), stringify(recipe));
     return folder;
+  }
+
+  /** Makes the folder, without what was there of another run. @throws UsageError where it cannot be written */
+  begin(recipe: Recipe): void {
+    try {
+      mkdirSync(this.path, { recursive: true });
+      for (const file of [...this.#present(), ...this.#leftovers()]) rmSync(join(this.path, file));
+    } catch (cause) {
+      throw new UsageError(`${this.path}: cannot be written: ${(cause as Error).message}`, { cause });
+    }
+    writeFileWhole(join(this.path, RECIPE), stringify(recipe));
   }
 
   /**
    * A run to go on with.
    *
-   * @param recipe must be the one that the run began with
-   * @returns the checkpoint's tensors; none where the run ended before its first
-   * @throws UsageError where there is no run, or one of another recipe; ModelError for a damaged checkpoint
+   * @param recipe must be the one that the run began with; where there is no run, one of it is to begin
+   * @returns the checkpoint's tensors; none where the run ended before its first, and no recipe where there is no run
+   * @throws UsageError where there is neither a run nor a recipe, or a run of another recipe; ModelError for a damaged checkpoint
    */
-  static async resume(
-    path: string,
-    recipe: Recipe | undefined,
-  ): Promise<{ folder: RunFolder; recipe: Recipe; tensors?: ReadonlyMap<string, Tensor>; file: string }> {
+  static async resume(path: string, recipe: Recipe | undefined): Promise<Resumed> {
     const folder = new RunFolder(path);
+    const file = join(path, CHECKPOINT);
+    if (!existsSync(join(path, RECIPE))) {
+      if (recipe) return { folder: RunFolder.vacant(path, false), recipe, file, isNew: true };
+      throw new UsageError(`${path}: no run to go on with: expected ${RECIPE} there; give the recipe to begin one`);
+    }
     const known = readRecipe(join(path, RECIPE));
     if (recipe && JSON.stringify(recipe) !== JSON.stringify(known)) {
       throw new UsageError(
         `${path}: began with another recipe than this one: ${difference(recipe, known)}; leave the recipe out to go on with the folder's own`,
       );
     }
-    const file = join(path, CHECKPOINT);
-    if (!existsSync(file)) {
-      rmSync(join(path, METRICS), { force: true });
-      return { folder, recipe: known, file };
-    }
-    const { tensors } = await openCheckpoint(file);
-    return { folder, recipe: known, tensors, file };
+    const found = existsSync(file) ? await openCheckpoint(file) : undefined;
+    return { folder, recipe: known, file, isNew: false, ...(found && { tensors: found.tensors }) };
   }
 
-  /** Drops what was recorded after the checkpoint that is gone on from. @param epoch the one that is under way */
-  forgetFrom(epoch: number): void {
+  /** Goes on: what was recorded after the checkpoint, and what a kill left half written, is dropped. @param epoch the one that is under way */
+  goOn(epoch: number): void {
+    for (const file of this.#leftovers()) rmSync(join(this.path, file));
     const path = join(this.path, METRICS);
     if (!existsSync(path)) return;
     const lines = readFileSync(path, "utf8").split("\n");
-    writeFileWhole(
-      path,
-      lines
-        .filter((line) => epochOf(line) < epoch)
-        .map((line) => `${line}\n`)
-        .join(""),
-    );
+    const before = lines.filter((line) => epochOf(line) < epoch);
+    writeFileWhole(path, before.map((line) => `${line}\n`).join(""));
+  }
+
+  /** Files of a run that are there. */
+  #present(): string[] {
+    return [RECIPE, CHECKPOINT, METRICS, ...outputs].filter((file) => existsSync(join(this.path, file)));
+  }
+
+  /** What a killed process had begun to write aside. */
+  #leftovers(): string[] {
+    const own = [RECIPE, CHECKPOINT, METRICS, ...outputs];
+    return readdirSync(this.path).filter((file) => {
+      return /\.\d+\.tmp$/.test(file) && own.some((name) => file.startsWith(`${name}.`));
+    });
+  }
+
+  get hasCheckpoint(): boolean {
+    return existsSync(join(this.path, CHECKPOINT));
   }
 
   checkpoint(state: State): void {
@@ -121,6 +139,16 @@ export class RunFolder {
     writeFileWhole(join(this.path, "weights.safetensors"), safetensorsBytes(new Map(weights)));
     writeFileWhole(join(this.path, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
   }
+}
+
+/** A run to go on with. */
+interface Resumed {
+  readonly folder: RunFolder;
+  readonly recipe: Recipe;
+  readonly tensors?: ReadonlyMap<string, Tensor>;
+  readonly file: string;
+  /** Whether nothing is there yet. */
+  readonly isNew: boolean;
 }
 
 /** The epoch of a line of metrics; infinity for half a line, which a kill may leave. */

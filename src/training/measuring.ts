@@ -1,5 +1,6 @@
 import { measureModel } from "../evaluation/measure-model.ts";
 import type { Graph } from "../graph/graph.ts";
+import { generalizationGap } from "../measures/generalization-gap.ts";
 import type { Runtime } from "../runtime/session.ts";
 import type { MeasuredRow } from "./history.ts";
 import type { Prepared } from "./prepare.ts";
@@ -9,7 +10,7 @@ import type { Recipe } from "./recipe.ts";
 export async function measured(
   graph: Graph,
   recipe: Recipe,
-  { train, task }: Prepared,
+  { train, test, task }: Prepared,
   runtime: Runtime,
 ): Promise<MeasuredRow[]> {
   const { measure } = recipe;
@@ -26,6 +27,7 @@ export async function measured(
       labels: recipe.data.labels,
       seed: recipe.seed,
       threads: recipe.threads,
+      ...(test && measure.measures.includes(generalizationGap.name) && { test: { ...test, description: "" } }),
       provider: recipe.provider,
     },
     runtime,

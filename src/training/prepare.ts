@@ -2,7 +2,7 @@ import type { Dataset, Field } from "../data/dataset.ts";
 import type { ArrayOptions } from "../data/array-dataset.ts";
 import { openDataset } from "../data/open.ts";
 import { chosenSamples } from "../data/samples.ts";
-import { UsageError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { bindInputs } from "../evaluation/binding.ts";
 import { chooseLoss, labelField } from "../evaluation/choice.ts";
 import { readModel } from "../graph/files.ts";
@@ -15,6 +15,7 @@ import { type Augmentation, augmentationOf } from "./augmentation.ts";
 import { runningStatistics } from "./batch-statistics.ts";
 import { initialized } from "./initialization.ts";
 import { withLabelNoise } from "./label-noise.ts";
+import { weightsOfLayers } from "./layers.ts";
 import { builtIn } from "./models/catalog.ts";
 import { fromFile } from "./models/from-file.ts";
 import type { Model } from "./models/network.ts";
@@ -87,10 +88,37 @@ export async function prepared(recipe: Recipe, given: GivenData | undefined): Pr
     const { source, preprocess, labels } = settings;
     const from =
       given?.test ??
-      (test && !given
-        ? await openDataset(test.source ?? source, { preprocess, labels, split: test.split })
-        : undefined);
-    return from && portion(from, await chosen(from, test ?? {}, drawn));
+      (test && !given ? await openSource(test.source ?? source, { preprocess, labels, split: test.split }) : undefined);
+    if (!from) return undefined;
+    const among = await chosen(from, test ?? {}, drawn);
+    if (!given) refuseTrainedOn({ data: from, indices: among }, { data: opened, indices });
+    const made = await portion(from, among);
+    if (recipe.model.name === "gpt-tiny") refuseUnknownTokens(made, task);
+    return made;
+  }
+}
+
+type Chosen = Pick<Portion, "data" | "indices">;
+
+/** @throws UsageError for test samples that are trained on */
+function refuseTrainedOn(test: Chosen, train: Chosen): void {
+  if (test.data.sha256 !== train.data.sha256 || test.data.split !== train.data.split) return;
+  const trained = new Set(train.indices);
+  const both = test.indices.filter((index) => trained.has(index)).length;
+  if (both === 0) return;
+  throw new UsageError(
+    `test: ${both} of its ${test.indices.length} samples are trained on: expected another source, split or samples than data has; or leave test out and set data.holdOut`,
+  );
+}
+
+/** @throws DataError for tokens that the training data does not have: there is no embedding for them */
+function refuseUnknownTokens({ data, samples }: Portion, { graph }: Task): void {
+  const vocabulary = graph.outputs[0]?.dims?.at(-1) as number;
+  for (const token of samples.arrays.get(graph.inputs[0]?.name ?? "")?.data ?? []) {
+    if (Number(token) < vocabulary) continue;
+    throw new DataError(
+      `${data.source}: token ${token}: the largest of the training data is ${vocabulary - 1}, and the model has no more`,
+    );
   }
 }
 
@@ -108,32 +136,35 @@ async function taskOf(recipe: Recipe, data: Dataset, field: Field, loss: Loss, c
     const names = data.fields.map(({ name }) => name).join(", ");
     throw new UsageError(`${data.source}: expected an array x for the model's input, has ${names}`);
   }
-  const signature = { input: input.dims, outputs: loss.classification ? classes : count(field.dims) };
   let model: Model;
   let key: unknown[];
   if (recipe.model.name === "onnx") {
     const { file, train } = recipe.model;
     const { path, name } = await localModel(file);
     const read = readModel(path, name);
-    model = fromFile(read.graph, file, train);
+    model = fromFile(read.graph, file, train, () => weightsOfLayers(read.graph, bindInputs(read.graph, data).types));
     key = [read.sha256, train];
   } else {
+    const isLanguage = recipe.model.name === "gpt-tiny";
+    const vocabulary = isLanguage ? Math.max(classes, 1 + (await largestOf(data, input.name))) : classes;
+    const signature = { input: input.dims, outputs: loss.classification ? vocabulary : count(field.dims) };
     const made = builtIn(signature, recipe.model);
     const values = initialized(made.trainable, recipe.initialization, recipe.seed);
     model = { ...made, graph: replaceWeights(made.graph, values) };
     key = [recipe.model, signature];
   }
   const { graph, trainable } = model;
+  const { types } = bindInputs(graph, data);
   const statistics = runningStatistics(graph);
   const task: Task = {
-    key: JSON.stringify([key, loss.name, field.dims, input.dims]),
+    key: JSON.stringify([key, loss.name, field.dims, [...types(1)]]),
     graph,
     layout: layoutOf(trainable),
     statistics,
     statisticsLayout: layoutOf(statistics),
     loss,
     labels: field.dims,
-    types: bindInputs(graph, data).types,
+    types,
   };
   return { task, input };
 }
@@ -155,12 +186,13 @@ async function chosen(
 
 /** As many as the source names, else one more than the largest label. */
 async function classesOf(data: Dataset, labels: string): Promise<number> {
-  if (data.classes) return data.classes.length;
-  const batch = await data.read(
-    Int32Array.from({ length: data.n }, (_, index) => index),
-    [labels],
-  );
+  return data.classes ? data.classes.length : 1 + (await largestOf(data, labels));
+}
+
+async function largestOf(data: Dataset, name: string): Promise<number> {
+  const everyone = Int32Array.from({ length: data.n }, (_, index) => index);
+  const batch = await data.read(everyone, [name]);
   let largest = 0;
-  for (const label of batch.get(labels)?.data ?? []) largest = Math.max(largest, Number(label));
-  return largest + 1;
+  for (const value of batch.get(name)?.data ?? []) largest = Math.max(largest, Number(value));
+  return largest;
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import { rawOutputs } from "../evaluation/outputs.ts";
 import type { Builder } from "../graph/builder.ts";
 import type { Graph, ValueId, ValueType } from "../graph/graph.ts";
 import { instantiate } from "../graph/instantiate.ts";
@@ -69,11 +70,12 @@ export function scored(
     const { size } = statisticsLayout;
     if (size > 0) splitVector(begun, begun.input(STATISTICS, "float32", [size]), statisticsLayout);
   });
-  const output = graph.outputs[0]?.name ?? "";
+  // Where the loss contains the softmax itself, the model's own is not part of training.
+  const { value: output, output: named } = rawOutputs(builder, graph, undefined, loss.ofScores);
   const dims = builder.dims(output);
   if (dims.length < 2 || dims[0] !== batch) {
     throw new UsageError(
-      `output ${output}: expected outputs of shape [samples, outputs], the model gives [${dims.join(", ")}] for ${batch} samples`,
+      `output ${named}: expected outputs of shape [samples, outputs], the model gives [${dims.join(", ")}] for ${batch} samples`,
     );
   }
   const b = lower ? lower(builder.graph(new Map([output, ...needed].map((value) => [value, value])))) : builder;

@@ -1,8 +1,8 @@
-import { DivergenceError, UsageError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Runtime } from "../runtime/session.ts";
 import { shuffled } from "../statistics/random.ts";
+import { refuseDiverged, refuseInfinite, refuseInfiniteScores } from "./divergence.ts";
 import { type Engine, engineOf, type Steps } from "./engine.ts";
 import type { Epoch } from "./history.ts";
 import { measured } from "./measuring.ts";
@@ -12,7 +12,7 @@ import { type GivenData, type Prepared, prepared } from "./prepare.ts";
 import { resolved } from "./recipe-text.ts";
 import type { Recipe, RecipeInput } from "./recipe.ts";
 import { noSums, type State, stateFromTensors } from "./state.ts";
-import { afterEvaluation, ruleMet, type Stopped } from "./stopping.ts";
+import { afterEvaluation, type Evaluation, ruleMet, type Stopped } from "./stopping.ts";
 
 // Training as a library call:
 //
@@ -33,8 +33,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** The tensors of a checkpoint to go on from, and what messages call it. */
   readonly resume?: { readonly tensors: ReadonlyMap<string, Tensor>; readonly file: string };
-  /** Told, where training goes on from a checkpoint, in which epoch. */
-  readonly onResume?: (epoch: number) => void;
+  /** Told when recipe, model and data are found to fit each other and training begins: in which epoch. */
+  readonly onBegin?: (epoch: number) => void;
   /** Told after each epoch, with the network as it then is. */
   readonly onEpoch?: (epoch: Epoch, graph: () => Graph) => void;
   /** Told several times a second. */
@@ -51,8 +51,8 @@ export interface Progress {
   readonly total: number;
   /** Mean over the epoch's batches so far. */
   readonly loss: number;
-  /** What was evaluated last. */
-  readonly last: Epoch | undefined;
+  /** The epoch that was evaluated last. */
+  readonly evaluated: Epoch | undefined;
 }
 
 /** A trained network. */
@@ -85,11 +85,13 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
   const engine = engineOf(recipe, made, runtime);
   const from = { origin: made.origin, file: resume?.file ?? "" };
   const state = resume ? stateFromTensors(resume.tensors, engine.vectors, from) : engine.start();
-  if (resume) options.onResume?.(state.epoch);
+  if (!state.stopped) await engine.open();
+  options.onBegin?.(state.epoch);
   const clock = clockFrom(state.seconds);
   const everyone = Int32Array.from({ length: made.train.samples.n }, (_, index) => index);
   const history: Epoch[] = [];
   const pace = new Pace();
+  let evaluated = state.last?.train && state.last;
   let kept = performance.now();
   const keep = () => {
     kept = performance.now();
@@ -109,12 +111,14 @@ export async function train(input: RecipeInput, options: TrainOptions): Promise<
       const ran = await engine.run(state, order, steps);
       pace.took(steps, (performance.now() - began) / 1000);
       account(state, recipe, ran, before, everyone.length);
-      options.onProgress?.(progressOf(state, recipe, everyone.length));
+      options.onProgress?.(progressOf(state, recipe, everyone.length, evaluated));
       const { minutes } = recipe.checkpoint;
       if (minutes !== undefined && performance.now() - kept > minutes * 60_000) keep();
     }
+    refuseInfinite(state);
     const entry = await endOfEpoch(state, recipe, made, engine, runtime, clock);
     history.push(entry);
+    if (entry.train) evaluated = entry;
     const due = state.stopped !== undefined || state.epoch % recipe.checkpoint.epochs === 0;
     Object.assign(state, { epoch: state.epoch + 1, batches: 0, sums: noSums() });
     options.onEpoch?.(entry, () => graphOf(made, state));
@@ -153,10 +157,11 @@ async function endOfEpoch(
   const { stop, measure } = recipe;
   const isLast = epoch >= stop.epochs;
   const batches = engine.stepsPerEpoch;
-  let evaluation: Awaited<ReturnType<typeof evaluationOf>> | undefined;
+  let evaluation: Evaluation | undefined;
   let stopped: Stopped | undefined = isLast ? "epochs" : undefined;
   if (isLast || epoch % recipe.evaluate === 0) {
-    evaluation = await evaluationOf(state, recipe, made, engine);
+    evaluation = await evaluationOf(state, made, engine);
+    refuseInfiniteScores(state, evaluation);
     state.patience = afterEvaluation(stop.patience, state.patience, evaluation);
     const outOfPatience = stop.patience && state.patience.since >= stop.patience.evaluations;
     stopped = ruleMet(stop, evaluation) ?? (outOfPatience ? "patience" : stopped);
@@ -183,24 +188,13 @@ async function endOfEpoch(
   return entry;
 }
 
-async function evaluationOf(state: State, { stop }: Recipe, made: Prepared, engine: Engine) {
-  const { train: own, test, task } = made;
-  const rule = stop.gradient;
-  const all = task.layout.entries.map(({ name }) => name);
-  const names = rule && (rule.layer === "all" ? all : all.filter((name) => isOf(name, rule.layer)));
-  if (names?.length === 0) {
-    throw new UsageError(`stop.gradient: layer ${rule?.layer}: no such parameter; there are ${all.join(", ")}`);
-  }
+async function evaluationOf(state: State, { train: own, test }: Prepared, engine: Engine): Promise<Evaluation> {
+  const gradient = await engine.gradientNorm(state);
   return {
     train: await engine.evaluate(state, own),
     ...(test && { test: await engine.evaluate(state, test) }),
-    ...(names && { gradient: await engine.gradientNorm(state, names) }),
+    ...(gradient !== undefined && { gradient }),
   };
-}
-
-/** Whether a parameter is what a name means: itself, or the weight of the layer. */
-function isOf(parameter: string, name: string): boolean {
-  return parameter === name || parameter === `${name}.weight`;
 }
 
 /** Adds what the steps reported to the epoch's sums. @throws DivergenceError */
@@ -208,12 +202,8 @@ function account(state: State, recipe: Recipe, ran: Steps, from: number, n: numb
   const { batchSize, stop } = recipe;
   for (const [index, loss] of ran.loss.entries()) {
     const step = from + index + 1;
+    refuseDiverged(state, step, loss, stop.divergence);
     state.firstLoss ??= loss;
-    const bound = stop.divergence * Math.abs(state.firstLoss);
-    if (!Number.isFinite(loss) || (loss > bound && bound > 0)) {
-      const what = Number.isFinite(loss) ? `${loss}, above ${stop.divergence} times the first batch's` : `${loss}`;
-      throw diverged(state, step, `the loss of the batch is ${what}`);
-    }
     const batch = state.batches - ran.loss.length + index;
     const size = Math.min(batchSize, n - batch * batchSize);
     state.sums.loss += loss * size;
@@ -223,24 +213,14 @@ function account(state: State, recipe: Recipe, ran: Steps, from: number, n: numb
   }
 }
 
-function diverged({ epoch }: State, step: number, what: string): DivergenceError {
-  return new DivergenceError(
-    `training diverged at step ${step}, in epoch ${epoch}: ${what}; a smaller learning rate, or clip, may help`,
-  );
-}
-
-/** @throws DivergenceError for a weight that is not finite: such a state is not kept */
-function refuseInfinite(state: State): void {
-  for (const vector of state.vectors.values()) {
-    const bad = vector.findIndex((value) => value - value !== 0);
-    if (bad >= 0) throw diverged(state, state.steps, `a parameter is ${vector[bad]}`);
-  }
-}
-
-function progressOf({ epoch, steps, batches, sums, last }: State, { stop, batchSize }: Recipe, n: number): Progress {
-  const { epochs } = stop;
+function progressOf(
+  { epoch, batches, sums }: State,
+  { stop: { epochs }, batchSize }: Recipe,
+  n: number,
+  evaluated: Epoch | undefined,
+): Progress {
   const done = (epoch - 1) * n + Math.min(n, batches * batchSize);
-  return { epoch, epochs, done: steps === 0 ? 0 : done, total: epochs * n, loss: sums.loss / sums.samples, last };
+  return { epoch, epochs, done, total: epochs * n, loss: sums.loss / sums.samples, evaluated };
 }
 
 /** How many steps fill a call. */

@@ -248,3 +248,16 @@ test("clipping limits the gradient's norm and leaves a shorter one", async () =>
   const whole = (await stepOf(small, { clips: true }, { clip: 2 * length })).gradient;
   expect(whole).toEqual(plain);
 });
+
+test("a sharpness-aware step is clipped by its own gradient's norm, and reports that at the weights", async () => {
+  const small = classifier(28);
+  const { perturbation, numbers } = regularization(small.task, [{ name: "sam", radius: 0.5 }], 0);
+  const free = await stepOf(small, { perturbation: perturbation! }, { ...numbers });
+  const clip = norm(free.gradient) / 3;
+  const { gradient, outputs } = await stepOf(small, { perturbation: perturbation!, clips: true }, { ...numbers, clip });
+  expect(norm(gradient.map((value, index) => value - free.gradient[index]! / 3))).toBeLessThan(
+    TOLERANCE * norm(gradient),
+  );
+  const reported = (outputs.get(GRADIENT_NORM)!.data as Float32Array)[0]!;
+  expect(Math.abs(reported - norm((await stepOf(small)).gradient))).toBeLessThan(FLOAT32 * reported);
+});

@@ -1,5 +1,5 @@
 import { ModelError, UsageError } from "../../errors.ts";
-import type { Graph } from "../../graph/graph.ts";
+import type { Graph, ValueId } from "../../graph/graph.ts";
 import { parameters } from "../../graph/parameters.ts";
 import { count } from "../../graph/tensor.ts";
 import type { Trainable } from "../parameters.ts";
@@ -7,11 +7,18 @@ import type { Model } from "./network.ts";
 
 /**
  * A model that a file holds, with its weights as the start. Trained are weights, biases, normalizations and embeddings, but not the
- * running statistics of a batch normalization; or what is named, a constant or all of a layer's (`fc1` is `fc1.weight` and `fc1.bias`).
+ * running statistics of a batch normalization; or what is named: a constant, or all of a layer's (`fc1` is the weight of layer fc1 and
+ * what is called `fc1.bias`).
  *
+ * @param layers the weights of the layers by their names
  * @throws UsageError for a name that is no constant of floats, ModelError where there is nothing to train
  */
-export function fromFile(graph: Graph, file: string, train: readonly string[] | undefined): Model {
+export function fromFile(
+  graph: Graph,
+  file: string,
+  train: readonly string[] | undefined,
+  layers: () => ReadonlyMap<string, ValueId>,
+): Model {
   const running = new Set(
     graph.nodes.filter(({ op }) => op === "BatchNormalization").flatMap(({ inputs }) => inputs.slice(3, 5)),
   );
@@ -22,7 +29,8 @@ export function fromFile(graph: Graph, file: string, train: readonly string[] | 
     train === undefined
       ? known.filter(({ role }) => role !== "constant")
       : train.flatMap((wanted) => {
-          const found = known.filter(({ name }) => name === wanted || name.startsWith(`${wanted}.`));
+          const weight = layers().get(wanted);
+          const found = known.filter(({ name }) => name === wanted || name === weight || name.startsWith(`${wanted}.`));
           if (found.length > 0) return found;
           const names = known.map(({ name }) => name).join(", ");
           throw new UsageError(`train ${wanted}: no such constant of ${file}, which has ${names}`);

@@ -1,5 +1,5 @@
 import { chooseLayers } from "../../evaluation/choice.ts";
-import { prepare } from "../../evaluation/prepare.ts";
+import { sketchOf } from "../layers.ts";
 import { asam, type Perturbation, sam } from "../perturbation.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Task } from "../scored.ts";
@@ -7,9 +7,6 @@ import { lastLayerFlatness } from "./last-layer-flatness.ts";
 import type { Penalty } from "./penalty.ts";
 import { probedFlatness } from "./probed-flatness.ts";
 import { weightNormPenalty } from "./weight-norm.ts";
-
-/** Samples at which the layers are looked at: with one, the samples' axis does not show. */
-const SKETCHED = 2;
 
 /** What the regularizers of a recipe do to a step. */
 export interface Regularization {
@@ -20,19 +17,12 @@ export interface Regularization {
 }
 
 /** @throws UsageError for a layer that does not exist or cannot be regularized so */
-export function regularization(
-  { graph, loss, labels, types }: Task,
-  settings: Recipe["regularizers"],
-  seed: number,
-): Regularization {
+export function regularization(task: Task, settings: Recipe["regularizers"], seed: number): Regularization {
   const penalties: Penalty[] = [];
   const numbers: Record<string, number> = {};
   let perturbation: Perturbation | undefined;
   if (settings.length === 0) return { penalties, numbers };
-  const sketch = prepare(
-    { graph, loss, labels, output: undefined, scales: new Map(), types, known: () => new Map() },
-    SKETCHED,
-  );
+  const sketch = sketchOf(task);
   for (const [index, each] of settings.entries()) {
     if (each.name === "sam" || each.name === "asam") {
       perturbation = each.name === "sam" ? sam : asam;

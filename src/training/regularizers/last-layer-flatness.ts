@@ -1,16 +1,14 @@
-import type { Builder } from "../../graph/builder.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import type { Layer } from "../../graph/layers.ts";
-import { matMul, mul, reduceSum, reshape, scale, squaredNorm, sub, swap } from "../../graph/operators.ts";
-import { Tensor } from "../../graph/tensor.ts";
+import { add, matMul, mul, reduceSum, reshape, scale, squaredNorm, sub, swap } from "../../graph/operators.ts";
+import { countedTerms, softmax } from "../../losses/class-scores.ts";
+import { crossEntropy } from "../../losses/cross-entropy.ts";
 import { meanOverTerms, type Scored } from "../scored.ts";
 import { orientedWeight } from "./oriented-weight.ts";
 import type { Penalty } from "./penalty.ts";
 
 /**
- * Relative flatness of the last layer on the batch, exact, as a function of all weights:
- * κ = mean of ‖φ‖² Tr(∂²ℓ/∂f∂f W Wᵀ), the trace taken column by column. Rows are taken from their mean first: adding
- * one vector to all changes nothing for a softmax, and the products keep their digits.
+ * Relative flatness of the last layer on the batch, exact, as a function of all weights: κ = mean of ‖φ‖² Tr(∂²ℓ/∂f∂f W Wᵀ).
  */
 export function lastLayerFlatness(name: string, layer: Layer): Penalty {
   const [use] = layer.uses as [(typeof layer.uses)[number]];
@@ -26,28 +24,32 @@ export function lastLayerFlatness(name: string, layer: Layer): Penalty {
       const [batch, terms] = b.dims(scores) as [number, number];
       const features = reshape(b, use.features, [batch, terms, layer.m]);
       const lengths = scale(b, squaredNorm(b, features, 2), use.scale ** 2);
-      const products = gram(b, weight.matrix(b), loss.ofScores && loss.name === "cross-entropy");
-      return meanOverTerms(forward, reduceSum(b, mul(b, lengths, trace(forward, products)), [1]));
+      const form = loss.name === crossEntropy.name ? ofSoftmax : ofSeparateOutputs;
+      return meanOverTerms(forward, reduceSum(b, mul(b, lengths, form(forward, weight.matrix(b))), [1]));
     },
   };
 }
 
-/** W Wᵀ, [C, C]. */
-function gram(b: Builder, matrix: ValueId, centred: boolean): ValueId {
-  const mean = () => b.add("ReduceMean", [matrix, b.integers([0])], { keepdims: 1 });
-  const rows = centred ? sub(b, matrix, mean()) : matrix;
-  return matMul(b, rows, swap(b, rows));
+/**
+ * Tr((diag p − p pᵀ) W Wᵀ) = ½ Σ_jk p_j p_k ‖w_j − w_k‖² of each term, [B, T]. Rows are taken from their mean, which changes no
+ * distance, so that the products keep their digits.
+ */
+function ofSoftmax({ b, scores, labels }: Scored, matrix: ValueId): ValueId {
+  const [batch, terms, classes] = b.dims(scores) as [number, number, number];
+  const rows = sub(b, matrix, b.add("ReduceMean", [matrix, b.integers([0])], { keepdims: 1 }));
+  const norms = squaredNorm(b, rows, 1);
+  const sums = add(b, reshape(b, norms, [classes, 1]), norms);
+  const distances = sub(b, sums, scale(b, matMul(b, rows, swap(b, rows)), 2));
+  const p = reshape(b, softmax(b, scores), [batch * terms, classes]);
+  const form = scale(b, reduceSum(b, mul(b, matMul(b, p, distances), p), [1]), 0.5);
+  const counted = countedTerms(b, scores, labels);
+  const ofTerms = reshape(b, form, [batch, terms]);
+  return counted === undefined ? ofTerms : mul(b, ofTerms, counted);
 }
 
-/** Tr(∂²ℓ/∂f∂f M) of each term, [B, T], for a symmetric M. */
-function trace({ b, loss, scores, labels }: Scored, products: ValueId): ValueId {
-  const [batch, terms, classes] = b.dims(scores) as [number, number, number];
-  const columns = b.add("Expand", [
-    reshape(b, products, [classes, 1, 1, classes]),
-    b.integers([classes, batch, terms, classes]),
-  ]);
-  const bent = loss.hessianProduct(b, scores, labels, columns);
-  const unit = Float32Array.from({ length: classes * classes }, (_, index) => Number(index % (classes + 1) === 0));
-  const diagonal = b.constant(Tensor.float32([classes, 1, 1, classes], unit));
-  return reduceSum(b, mul(b, bent, diagonal), [0, 3]);
+/** Σ_j ∂²ℓ/∂f_j² ‖w_j‖² of each term, [B, T], of a loss that is a sum over outputs. */
+function ofSeparateOutputs({ b, loss, scores, labels }: Scored, matrix: ValueId): ValueId {
+  const ones = b.add("Expand", [b.scalar(1), b.integers([1, ...b.dims(scores)])]);
+  const bends = loss.hessianProduct(b, scores, labels, ones);
+  return reduceSum(b, mul(b, bends, squaredNorm(b, matrix, 1)), [0, 3]);
 }

@@ -229,10 +229,10 @@ function progressBars() {
     bar?.finish();
   };
   return {
-    update(done: number, total: number) {
+    update(done: number, total: number, note?: string) {
       downloads.finish();
       bar ??= progress(process.stderr, { total, label: `measuring${label}`, unit: "samples" });
-      bar.update(done);
+      bar.update(done, note);
     },
     next(name: string) {
       finish();

@@ -38,7 +38,8 @@ export async function measureWithTwins(
   let run = 0;
   const measured = (of: Subject, more: MeasureOptions) => {
     const before = run++;
-    const progress = (done: number, total: number) => onProgress?.(before * total + done, runs * total);
+    const progress = (done: number, total: number, note?: string) =>
+      onProgress?.(before * total + done, runs * total, note);
     return measureModel(of, sampled, { ...more, onProgress: progress }, runtime);
   };
 

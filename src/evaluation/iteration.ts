@@ -16,6 +16,8 @@ export interface Iterated {
   /** Loss terms of a sample. */
   readonly meanTerms: number;
   readonly running: RunOptions;
+  /** Told before each pass which measure makes it. */
+  note(text: string): void;
   /** The model anew, at the batch size that passes over the data run best with. */
   prepared(): Promise<Prepared>;
 }
@@ -25,11 +27,15 @@ export async function iterate(
   rows: readonly PlannedRow[],
   of: Iterated,
 ): Promise<{ iterated: Map<PlannedRow, IterativeEstimate>; refused: Refused[] }> {
-  const iteration = iterationOf(of);
+  let making = "";
+  let passes = 0;
+  const iteration = iterationOf(of, () => of.note(`${making}, pass ${++passes}`));
   const iterated = new Map<PlannedRow, IterativeEstimate>();
   const refused: Refused[] = [];
   for (const row of rows) {
     if (row.plan.kind !== "iterative") continue;
+    making = `${row.measure.name} of ${row.layer?.name ?? "the network"}`;
+    passes = 0;
     const found = await row.plan.run(iteration);
     if ("kind" in found) refused.push({ layer: row.layer, measure: row.measure, reason: found.reason });
     else iterated.set(row, found);
@@ -37,7 +43,10 @@ export async function iterate(
   return { iterated, refused };
 }
 
-function iterationOf({ task, source, seed, meanTerms, running, prepared }: Iterated): Iteration {
+function iterationOf(
+  { task, source, seed, meanTerms, running, prepared }: Iterated,
+  beforePass: () => void,
+): Iteration {
   const terms = source.indices.length * meanTerms;
   const made = new Map<string, Promise<unknown>>();
   const once = <T>(name: string, make: () => Promise<T>): Promise<T> => {
@@ -49,12 +58,25 @@ function iterationOf({ task, source, seed, meanTerms, running, prepared }: Itera
     seed,
     once,
     async withOperator(among, run) {
-      return withOperator(await prepared(), among, task.curvature, source, terms, running, run);
+      return withOperator(await prepared(), among, task.curvature, source, terms, running, ({ size, apply }) =>
+        run({
+          size,
+          apply(vector) {
+            beforePass();
+            return apply(vector);
+          },
+        }),
+      );
     },
     gradient: () =>
       once("gradient", async () => meanGradient(await prepared(), differentiable(task), source, terms, running)),
     async withAccuracies(run) {
-      return withAccuracies(await prepared(), task.parameters, source, meanTerms, running, run);
+      return withAccuracies(await prepared(), task.parameters, source, meanTerms, running, (accuracies) =>
+        run((weights) => {
+          beforePass();
+          return accuracies(weights);
+        }),
+      );
     },
   };
 }

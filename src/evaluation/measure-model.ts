@@ -182,6 +182,7 @@ export async function measureModel(
     seed,
     meanTerms: losses.meanTerms,
     running: { ...running, onBatch: () => undefined },
+    note: progress.note,
     prepared: async () => prepared(limit(PRODUCT_BATCH)),
   });
   const correct = totals.moments.get(CORRECT);

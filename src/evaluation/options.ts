@@ -51,8 +51,8 @@ export interface MeasureOptions {
   readonly test?: Sampled;
   /** Keep every sample's value. */
   readonly perSample?: boolean;
-  /** Told after each batch how many of the samples are done. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** Told after each batch how many of the samples are done; the note says what iterates, whose passes are not known beforehand. */
+  readonly onProgress?: (done: number, total: number, note?: string) => void;
   /** Stops between batches. */
   readonly signal?: AbortSignal;
 }

@@ -8,6 +8,8 @@ export interface PassProgress {
   readonly onBatch: (done: number) => void;
   /** A pass over so many samples is over. */
   next(samples: number): void;
+  /** What goes on after the passes whose number is known. */
+  note(text: string): void;
 }
 
 export function progressOf({ onProgress }: MeasureOptions): PassProgress {
@@ -20,5 +22,6 @@ export function progressOf({ onProgress }: MeasureOptions): PassProgress {
     next(samples) {
       before += samples;
     },
+    note: (text) => total > 0 && onProgress?.(total, total, text),
   };
 }

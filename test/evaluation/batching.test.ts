@@ -51,9 +51,34 @@ describe("samples", () => {
     }
   });
 
+  test("iterations say which measure makes which pass", async () => {
+    const notes: string[] = [];
+    await measureAll(
+      model,
+      data,
+      {
+        measures: ["max-eigenvalue"],
+        onProgress(done, total, note) {
+          if (note === undefined) return;
+          expect(done).toBe(total);
+          notes.push(note);
+        },
+      },
+      first(17),
+    );
+    const [name] = /^max-eigenvalue of [^,]+/.exec(notes[0]!)!;
+    expect(notes.slice(0, 2)).toEqual([`${name}, pass 1`, `${name}, pass 2`]);
+    expect(notes).toContain("max-eigenvalue of the network, pass 1");
+  });
+
   test("progress counts samples, and a signal stops between batches", async () => {
     const seen: number[][] = [];
-    await measureAll(model, data, { batch: 7, onProgress: (done, total) => seen.push([done, total]) }, first(17));
+    await measureAll(
+      model,
+      data,
+      { measures: ["hessian-trace"], batch: 7, onProgress: (done, total) => seen.push([done, total]) },
+      first(17),
+    );
     expect(seen).toEqual([
       [7, 17],
       [14, 17],

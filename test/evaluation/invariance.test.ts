@@ -77,7 +77,10 @@ describe("random twins of a ReLU network", () => {
 
   test("progress goes over all networks", async () => {
     const seen: [number, number][] = [];
-    await withTwins(net, "cross-entropy", 2, { onProgress: (done, total) => seen.push([done, total]) });
+    await withTwins(net, "cross-entropy", 2, {
+      measures: ["hessian-trace"],
+      onProgress: (done, total) => seen.push([done, total]),
+    });
     const dones = seen.map(([done]) => done);
     expect(dones).toEqual(dones.toSorted((a, b) => a - b));
     expect(new Set(seen.map(([, total]) => total)).size).toBe(1);

@@ -54,7 +54,7 @@ export class Claims {
   }
 
   #path(key: string): string {
-    return join(this.#folder, `.${key}.claim`);
+    return join(this.#folder, claimName(key));
   }
 
   #renew(): void {
@@ -67,6 +67,15 @@ export class Claims {
       }
     }
   }
+}
+
+function claimName(key: string): string {
+  return `.${key}.claim`;
+}
+
+/** The key that a file's name claims; undefined where it is no claim. */
+export function claimedKey(name: string): string | undefined {
+  return /^\.([^.]+)\.claim$/.exec(name)?.[1];
 }
 
 function isLeftBehind(path: string): boolean {

@@ -13,6 +13,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
+import { claimedKey } from "./claims.ts";
 import { alive } from "./process-alive.ts";
 import { writing } from "./disk-errors.ts";
 
@@ -40,10 +41,14 @@ export class ResultFolder {
     });
   }
 
-  /** Takes away what processes of this machine that are no more were writing. */
+  /** Takes away what processes of this machine that are no more were writing, and claims on what is finished. */
   sweep(): void {
-    for (const name of readdirSync(this.path))
-      if (isAbandoned(name)) rmSync(join(this.path, name), { recursive: true, force: true });
+    for (const name of readdirSync(this.path)) {
+      // A runner that was killed did not release what its worker finished.
+      const claimed = claimedKey(name);
+      const over = claimed === undefined ? isAbandoned(name) : this.has(claimed);
+      if (over) rmSync(join(this.path, name), { recursive: true, force: true });
+    }
   }
 
   has(key: string): boolean {

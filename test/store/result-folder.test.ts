@@ -44,6 +44,14 @@ describe("a folder of results", () => {
     expect(results.has("ab12")).toBe(false);
   });
 
+  test("is swept of claims on what is finished, and of no others", () => {
+    const results = new ResultFolder(join(scratch, "claimed"));
+    results.commit("ab12", { "rows.json": "[]" });
+    for (const key of ["ab12", "cd34"]) writeFileSync(join(results.path, `.${key}.claim`), "elsewhere 1");
+    results.sweep();
+    expect(readdirSync(results.path).sort()).toEqual([".cd34.claim", "ab12"]);
+  });
+
   test("a path through a file is refused", () => {
     writeFileSync(join(scratch, "file"), "");
     expect(() => new ResultFolder(join(scratch, "file"))).toThrow(UsageError);

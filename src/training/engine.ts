@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.ts";
 import { chooseLayers } from "../evaluation/choice.ts";
 import type { Graph } from "../graph/graph.ts";
 import { count } from "../graph/tensor.ts";
@@ -29,7 +30,7 @@ import type { Recipe } from "./recipe.ts";
 import { regularization } from "./regularizers/catalog.ts";
 import { rearranged, type Samples } from "./samples.ts";
 import { scheduleOf } from "./schedule.ts";
-import { evaluationGraph } from "./scored.ts";
+import { evaluationGraph, type Task } from "./scored.ts";
 import { sessionsOf } from "./sessions.ts";
 import { noSums, type State } from "./state.ts";
 import { gradientGraph, stepGraph } from "./step.ts";
@@ -70,6 +71,7 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
   const { batchSize, clip, seed, stop, measure } = recipe;
   const rule = stop.gradient && namedParameters(task, stop.gradient.layer, "stop.gradient");
   if (measure) chooseLayers(sketchOf(task), measure.layers);
+  checkAccuracy(stop, task);
   const { n } = train.samples;
   const stepsPerEpoch = Math.ceil(n / batchSize);
   const rate = scheduleOf(recipe, stepsPerEpoch);
@@ -221,6 +223,15 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
       }),
     );
   }
+}
+
+/** @throws UsageError for a rule about the accuracy where there is none */
+function checkAccuracy(stop: Recipe["stop"], { loss }: Task): void {
+  if (loss.correct) return;
+  const keys = (["trainAccuracy", "testAccuracy"] as const).filter((key) => stop[key] !== undefined);
+  const [asked] = [...keys, ...(stop.patience?.of === "testAccuracy" ? ["patience"] : [])];
+  if (asked === undefined) return;
+  throw new UsageError(`stop.${asked}: there is no accuracy under ${loss.name}: expected a rule about a loss`);
 }
 
 function vectorOf({ vectors }: State, name: string): RuntimeArray {

@@ -213,7 +213,7 @@ describe("an interrupted run goes on to the same bits", () => {
 data: { source: example:digits, subset: 200, preprocess: shape=1x8x8, augmentation: { flip: true, crop: 1 }, holdOut: 0.2 }
 optimizer: { name: adam, learningRate: 0.01 }
 regularizers: [{ name: sam }]
-stop: { epochs: 50 }
+stop: { epochs: 200 }
 checkpoint: { epochs: 2, minutes: 0.0005 }
 `,
   );
@@ -258,7 +258,7 @@ checkpoint: { epochs: 2, minutes: 0.0005 }
       const running = begin("runs/killed");
       // Three times while it starts, else while it trains.
       if (round % 4 !== 1) await moved("runs/killed", running);
-      await wait(stream.below(round % 4 === 1 ? 400 : 120));
+      await wait(stream.below(round % 4 === 1 ? 400 : 60));
       if (running.child.kill("SIGKILL") && (await running.ended) === null) kills++;
       const path = join(folder, "runs/killed");
       if (!existsSync(join(path, "recipe.yaml"))) continue;
@@ -279,9 +279,9 @@ checkpoint: { epochs: 2, minutes: 0.0005 }
     while (!existsSync(join(folder, "runs/interrupted/metrics.jsonl"))) await wait(5);
     running.child.kill("SIGINT");
     expect(await running.ended).toBe(130);
-    expect(running.stderr()).toBe("interrupted; flatness train --resume --out runs/interrupted goes on\n");
+    expect(running.stderr()).toMatch(/^interrupted; flatness train --resume --out runs\/interrupted goes on$/m);
     const before = metrics("runs/interrupted").length;
-    expect(before).toBeLessThan(50);
+    expect(before).toBeLessThan(200);
     await train(undefined, { out: join(folder, "runs/interrupted"), resume: true });
     expect(outcome("runs/interrupted")).toEqual(expected);
   }, 60_000);

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { UsageError } from "../../src/errors.ts";
@@ -85,13 +87,21 @@ test("a recipe that is written with its defaults is read as itself, keys in the 
   expect(JSON.stringify(parseRecipe(stringify(recipe), "again.yaml"))).toBe(JSON.stringify(recipe));
 });
 
+interface Described {
+  readonly oneOf?: readonly Described[];
+  readonly anyOf?: readonly Described[];
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly const?: string;
+  readonly description?: string;
+}
+
 describe("the JSON Schema", () => {
   const schema = recipeJsonSchema() as {
     required: string[];
     additionalProperties: boolean;
-    properties: Record<string, { oneOf?: { properties: Record<string, { const?: string; description?: string }> }[] }>;
+    properties: Record<string, Described>;
   };
-  const names = (key: string) => schema.properties[key]!.oneOf!.map(({ properties }) => properties["name"]!.const);
+  const names = (key: string) => schema.properties[key]!.oneOf!.map(({ properties }) => properties!["name"]!.const);
 
   test("asks for what has no default, and has every model, optimizer and schedule", () => {
     expect(schema.required).toEqual(["model", "data", "optimizer"]);
@@ -101,9 +111,30 @@ describe("the JSON Schema", () => {
     expect(names("schedule")).toEqual(["constant", "step", "cosine", "one-cycle"]);
   });
 
-  test("describes what a key means", () => {
-    const { momentum, learningRate } = schema.properties["optimizer"]!.oneOf![0]!.properties;
-    expect(learningRate!.description).toBe("η");
-    expect(momentum!.description).toBeDefined();
+  test("describes every key", () => {
+    const described: string[] = [];
+    const missing: string[] = [];
+    const walk = (of: Described, at: string) => {
+      for (const branch of of.oneOf ?? of.anyOf ?? []) walk(branch, at);
+      for (const [key, value] of Object.entries(of.properties ?? {})) {
+        if (value.const === undefined) (value.description ? described : missing).push(`${at}${key}`);
+        walk(value, `${at}${key}.`);
+      }
+    };
+    walk(recipeJsonSchema() as Described, "");
+    expect(missing).toEqual([]);
+    expect(described).toContain("optimizer.learningRate");
+    expect(described).toContain("stop.patience.evaluations");
+  });
+
+  test("has the keys that the page on training has, whose recipe is one", () => {
+    const page = readFileSync(resolve(import.meta.dirname, "../../docs/training.md"), "utf8");
+    const [table = ""] = page.split("\n## ");
+    const keys = [...table.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/\w+/g)].map(([key]) => key),
+    );
+    expect(keys.toSorted()).toEqual(Object.keys(schema.properties).toSorted());
+    const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+    expect(parseRecipe(yaml, "page").stop).toMatchObject({ epochs: 30, trainLoss: 0.1 });
   });
 });

@@ -120,11 +120,25 @@ test("the gradient of a rule is that of the mean loss on all training samples", 
   }
 });
 
-test.each([
-  ["stop.gradient", { gradient: { below: 1, layer: "fc9" } }, /^layer fc9: no such layer\. The model has: fc1\.$/],
-])("%s of a layer that there is not is refused before a step", async (_, stop, message) => {
-  const begun: number[] = [];
-  const run = train({ ...recipe, stop }, { runtime: nodeRuntime, onBegin: (epoch) => begun.push(epoch) });
-  await expect(run).rejects.toThrow(message);
-  expect(begun).toEqual([]);
+describe("a rule that cannot be met is refused before a step", () => {
+  const cases: readonly (readonly [string, RecipeInput["stop"], RegExp, Partial<RecipeInput>])[] = [
+    [
+      "a layer that there is not",
+      { gradient: { below: 1, layer: "fc9" } },
+      /^layer fc9: no such layer\. The model has: fc1\.$/,
+      {},
+    ],
+    [
+      "an accuracy under a loss of numbers",
+      { trainAccuracy: 0.9 },
+      /^stop\.trainAccuracy: there is no accuracy under squared-error-sum: expected a rule about a loss$/,
+      { loss: "squared-error-sum" },
+    ],
+  ];
+  test.each(cases)("%s", async (_, stop, message, more) => {
+    const begun: number[] = [];
+    const options = { runtime: nodeRuntime, onBegin: (epoch: number) => begun.push(epoch) };
+    await expect(train({ ...recipe, ...more, stop }, options)).rejects.toThrow(message);
+    expect(begun).toEqual([]);
+  });
 });

@@ -13,7 +13,7 @@ import type { Penalty } from "./penalty.ts";
  * ⟨V, H[V]⟩ with V = W D A D', A one fixed matrix of ±1, D and D' diagonals of the step's random signs; its mean over the signs is κ,
  * and the mean of its gradient the gradient of κ, as V moves with W. A groups' rows have signs of their own.
  *
- * Cost: a forward sweep of second order and the gradient of it, about three plain steps more.
+ * Cost: a forward sweep of second order and the gradient of it; the step takes as long as two to three plain ones.
  */
 export function probedFlatness(
   name: string,

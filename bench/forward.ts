@@ -44,15 +44,15 @@ export async function compare(
   indices: Int32Array,
   options: MeasureOptions,
   runs = 7,
+  warmups = 1,
 ): Promise<Compared> {
   const pairs: { forward: number; measured: number }[] = [];
   let result: Result | undefined;
-  for (let run = 0; run <= runs; run++) {
+  for (let run = 0; run < runs + warmups; run++) {
     const forward = await forwardSeconds(subject, data, indices);
     const sampled = { data, indices, description: "" };
     ({ result } = await measureModel(subject, sampled, { ...options, threads: 1 }, nodeRuntime));
-    // The first pair warms up.
-    if (run > 0) pairs.push({ forward, measured: result.seconds["run"] as number });
+    if (run >= warmups) pairs.push({ forward, measured: result.seconds["run"] as number });
   }
   return {
     ratio: median(pairs.map(({ forward, measured }) => measured / forward)),

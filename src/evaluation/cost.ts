@@ -1,7 +1,6 @@
 import type { Builder } from "../graph/builder.ts";
 import type { Layer } from "../graph/layers.ts";
 import { count } from "../graph/tensor.ts";
-import type { Loss, Terms } from "../losses/loss.ts";
 
 /** Multiplications of one forward pass through a layer, a sample. */
 export function forwardWork(layer: Layer): number {
@@ -25,31 +24,45 @@ export function columnCost(all: readonly Layer[], asked: readonly Layer[], colum
   return 1 + (columns * (pulled + products)) / forward;
 }
 
-/** Up to this many columns serve the Gauss-Newton part of a probed Hessian, and the probes estimate only the rest. */
-const MOST_PART_COLUMNS = 10;
+/** Random directions of a sample's own, unless another number is asked for. */
+export const PROBES = 4;
 
-/**
- * The columns that a probed Hessian's Gauss-Newton part is made of: of one term few, whose random part is small beside that of probes; of
- * several terms all, where they are few, as the estimate of several terms is no better than probes. undefined where there are too many.
- */
-export function partColumns(
-  loss: Pick<Loss, "columnCount" | "estimatedCount">,
-  terms: Pick<Terms, "terms" | "classes">,
-): { readonly count: number; readonly estimated: boolean } | undefined {
-  const all = loss.columnCount(terms);
-  const few = loss.estimatedCount(terms);
-  if (terms.terms === 1 && few < all) return { count: few, estimated: true };
-  return all <= MOST_PART_COLUMNS ? { count: all, estimated: false } : undefined;
+/** More columns than these are never pulled back for the Gauss-Newton part of a probed Hessian. */
+const MOST_PART_COLUMNS = 10;
+/** On fewer samples an error bar from probes alone is itself uncertain. */
+const FEW_SAMPLES = 200;
+/** A column that is pulled back through a smooth network costs about so many forward passes. */
+const SMOOTH_COLUMN = 2;
+
+/** As measured: probes cost two forward passes, and so many for the whole network above and each probe. */
+function probesCost(all: readonly Layer[], layer: Layer, probes: number): number {
+  const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
+  const above = work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
+  return 2 + 2.5 * probes * above;
+}
+
+function partCost(all: readonly Layer[], layer: Layer, columns: number): number {
+  return SMOOTH_COLUMN * (columnCost(all, [layer], columns) - 1);
 }
 
 /**
- * Predicted cost of four probes of a layer's Hessian for all samples once, in forward passes of the model: as measured, some two passes
- * and ten for the whole network above, and the columns of the Gauss-Newton part.
+ * Whether the Gauss-Newton part of a probed Hessian is made exact, so that the probes estimate only the rest: where its columns are few,
+ * and of many samples, whose own error is five times that which four probes add, where they cost no more than the probes.
  */
-export function probeCost(all: readonly Layer[], layer: Layer, columns: number): number {
-  const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
-  const above = work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
-  return 2 + 10 * above + (columns > 0 ? columnCost(all, [layer], columns) - 1 : 0);
+export function hasExactPart(
+  all: readonly Layer[],
+  layer: Layer,
+  columns: number,
+  { probes, samples }: { readonly probes: number; readonly samples: number },
+): boolean {
+  if (columns > MOST_PART_COLUMNS) return false;
+  return samples < FEW_SAMPLES || partCost(all, layer, columns) <= probesCost(all, layer, probes);
+}
+
+/** Predicted cost of probes of a layer's Hessian for all of many samples once, in forward passes of the model. */
+export function probeCost(all: readonly Layer[], layer: Layer, columns: number, probes = PROBES): number {
+  const part = hasExactPart(all, layer, columns, { probes, samples: Infinity }) ? partCost(all, layer, columns) : 0;
+  return probesCost(all, layer, probes) + part;
 }
 
 /** Elements of the largest value of an instantiated model, a sample: what memory and caches follow. */

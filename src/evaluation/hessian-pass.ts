@@ -15,8 +15,7 @@ import { add, scale, sub } from "../graph/operators.ts";
 import type { Form } from "../measures/measure.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 import { RandomStream, SampleStreams } from "../statistics/random.ts";
-import { partColumns } from "./cost.ts";
-import { COLUMN_SIGNS } from "./names.ts";
+import { hasExactPart } from "./cost.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, gaussNewtonKey } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -131,14 +130,13 @@ function takesOf(layer: Layer, form: Form): ReadonlyMap<string, readonly Quantit
 }
 
 /**
- * Estimate: random directions of each sample's own. Where few columns give the Gauss-Newton part, exactly or nearly so, it is made of
- * them, and the probes carry only the difference.
+ * Estimate: random directions of each sample's own. Where few columns give the Gauss-Newton part it is made exact, and the probes carry
+ * only the difference.
  */
 export function probedHessianPass(
   prepared: Prepared,
   { layer, forms, mixes }: SweptLayer,
-  probes: number,
-  seed: number,
+  { probes, samples, seed }: { readonly probes: number; readonly samples: number; readonly seed: number },
 ): Pass {
   const { b, batch, loss, scores, labels, terms } = prepared;
   const { groups, d } = layer;
@@ -153,13 +151,9 @@ export function probedHessianPass(
   const probed = alongProbes(b, layer, prepared, factor, mixing, { rows, features });
   const share = (value: ValueId) => scale(b, value, 1 / probes);
   const values = new Map<string, ValueId>();
-  const columns = partColumns(loss, terms);
-  const signCount = columns?.estimated ? loss.signCount(terms) : 0;
-  if (columns) {
+  if (hasExactPart(prepared.layers, layer, loss.columnCount(terms), { probes, samples })) {
     const targets = layer.uses.map((use) => use.preactivation);
-    const signs = columns.estimated ? b.input(COLUMN_SIGNS, "float32", [batch, signCount]) : undefined;
-    const seeds = signs && loss.estimatedColumns?.(b, scores, labels, signs).columns;
-    const pulled = pullBack(b, new Map([[scores, seeds ?? loss.columns(b, scores, labels)]]), targets, 1);
+    const pulled = pullBack(b, new Map([[scores, loss.columns(b, scores, labels)]]), targets, 1);
     const whole = gaussNewton(b, layer, pulled);
     const rest = share(sub(b, probed.hessian, probed.gaussNewton));
     for (const { form } of factors) {
@@ -175,7 +169,6 @@ export function probedHessianPass(
   }
   const graph = b.graph(values);
   const streams = new SampleStreams(seed, `probes ${layer.name}`);
-  const columnStreams = new SampleStreams(seed, `columns ${layer.name}`);
   const keys = factors.flatMap(({ form }) => [formKey(layer, form), gaussNewtonKey(layer, form)]);
   return {
     graph,
@@ -186,18 +179,12 @@ export function probedHessianPass(
       const widths = [groups * rank, mixes ? groups * m : 0];
       const drawn = drawSigns((sample) => streams.next(again?.[sample]), n, batch, probes, widths);
       const [rowSigns, featureSigns] = drawn as [RuntimeArray, RuntimeArray];
-      const columnSigns = new Float32Array(batch * signCount).fill(1);
-      for (let sample = 0; sample < (signCount > 0 ? n : 0); sample++) {
-        const stream = columnStreams.next(again?.[sample]);
-        stream.fillSigns(columnSigns, sample * signCount, (sample + 1) * signCount);
-      }
       for (const { form, factor: own } of factors) {
         const feeds = new Map<ValueId, RuntimeArray>([
           [FACTOR, { type: "float32", dims: [groups, d / groups, rank], data: widened(own, rank) }],
           [ROW_SIGNS, rowSigns],
         ]);
         if (mixes) feeds.set(FEATURE_SIGNS, featureSigns);
-        if (signCount > 0) feeds.set(COLUMN_SIGNS, { type: "float32", dims: [batch, signCount], data: columnSigns });
         const takes = new Map([
           [`${HESSIAN} ${form}`, [formKey(layer, form)]],
           [`${GAUSS_NEWTON} ${form}`, [gaussNewtonKey(layer, form)]],

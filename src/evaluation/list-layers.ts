@@ -8,8 +8,7 @@ import { findLayers, type Layer } from "../graph/layers.ts";
 import { reshape } from "../graph/operators.ts";
 import { count } from "../graph/tensor.ts";
 import { directionCount, LARGEST_DIRECTIONS } from "../measures/layer-curvature.ts";
-import { columnCost, partColumns, probeCost } from "./cost.ts";
-import { crossEntropy } from "../losses/cross-entropy.ts";
+import { columnCost, probeCost } from "./cost.ts";
 import { rawOutputs } from "./outputs.ts";
 
 /** What `flatness layers` prints. */
@@ -56,7 +55,7 @@ export function listModelLayers(
     }),
   );
   const { builder: b } = instantiate(graph, types);
-  const { scores, ...columns } = scoresOf(b, rawOutputs(b, graph, output, true).value);
+  const { scores, columns } = scoresOf(b, rawOutputs(b, graph, output, true).value);
   const all = findLayers(b);
   const layers = all.map((layer) => {
     const { name, node, initializer, d, m, groups } = layer;
@@ -67,21 +66,13 @@ export function listModelLayers(
   return { model: { file, sha256, opset }, layers };
 }
 
-/** The output as terms of classes in its last axis, as for class scores; how many columns such scores have, and how many give a part. */
-function scoresOf(b: Builder, output: ValueId): Columns & { readonly scores: ValueId } {
+/** The output as terms of classes in its last axis, as for class scores; and how many columns such scores have. */
+function scoresOf(b: Builder, output: ValueId): { scores: ValueId; columns: number } {
   const dims = b.typeIfKnown(output)?.dims;
-  if (!dims || dims.length < 2) return { scores: output, columns: 1, part: 1 };
+  if (!dims || dims.length < 2) return { scores: output, columns: 1 };
   const classes = dims.at(-1) as number;
   const terms = count(dims.slice(1, -1));
-  const scores = reshape(b, output, [1, terms, classes]);
-  const part = partColumns(crossEntropy, { terms, classes })?.count ?? 0;
-  return { scores, columns: terms * Math.max(1, classes - 1), part };
-}
-
-interface Columns {
-  readonly columns: number;
-  /** Of the Gauss-Newton part of a probed Hessian. */
-  readonly part: number;
+  return { scores: reshape(b, output, [1, terms, classes]), columns: terms * Math.max(1, classes - 1) };
 }
 
 /** A sweep's cost in forward passes, as measured: a direction costs less than a pass. */
@@ -92,7 +83,7 @@ function methodOf(
   layer: Layer,
   all: readonly Layer[],
   scores: ValueId,
-  { columns, part }: Columns,
+  columns: number,
 ): Pick<ListedLayer, "method" | "cost" | "reason"> {
   const above = classifyAbove(b, layer, scores);
   const reason = obstacle(above);
@@ -105,6 +96,6 @@ function methodOf(
   }
   const mixes = layer.positions > 1 && mixesPositions(b, layer, scores);
   const directions = directionCount(layer, "weighted", mixes);
-  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: probeCost(all, layer, part) };
+  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
   return { method: "taylor-exact", cost: SWEEP_COST.direction * directions + SWEEP_COST.base };
 }

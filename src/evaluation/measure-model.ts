@@ -15,7 +15,7 @@ import { bindInputs } from "./binding.ts";
 import { checkMeasurable, checkWeights } from "./checks.ts";
 import { chooseLayers, chooseLoss, labelField } from "./choice.ts";
 import { columnsPass } from "./columns-pass.ts";
-import { columnBatch, evenChunk, largestValue, probeBatch, sweepSize } from "./cost.ts";
+import { columnBatch, evenChunk, largestValue, probeBatch, PROBES, sweepSize } from "./cost.ts";
 import { featureSpreads, scalesOf, type FeatureSpread } from "./feature-deviations.ts";
 import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
 import { iterate } from "./iteration.ts";
@@ -60,7 +60,6 @@ const FORWARD_BATCH = 64;
 /** Columns that one run takes. */
 const LARGEST_COLUMN_CHUNK = 80;
 const PRODUCT_BATCH = 64;
-const PROBES = 4;
 const PAIRED_SAMPLES = 160;
 const IGNORED = -100;
 /** Elements of the largest value of one run in float64. */
@@ -146,7 +145,7 @@ export async function measureModel(
   for (const swept of sweptLayers(planned, "taylor-probes", task)) {
     passes.push(async () => {
       const at = await prepared(limit(probeBatch(probes, largest)));
-      return probedHessianPass(at, within(at, swept), probes, seed);
+      return probedHessianPass(at, within(at, swept), { probes, samples: n, seed });
     });
   }
 

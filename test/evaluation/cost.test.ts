@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { columnCost, partColumns, probeCost } from "../../src/evaluation/cost.ts";
-import { crossEntropy } from "../../src/losses/cross-entropy.ts";
+import { columnCost, hasExactPart, probeCost } from "../../src/evaluation/cost.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 
 /** Dense layers of 2·3, 3·4 and 4·2 weights at one position: 6, 12 and 8 multiplications, 26 in all. */
@@ -17,16 +16,17 @@ describe("predicted cost in forward passes, by hand", () => {
     expect(columnCost(all, [last], 5)).toBeCloseTo(1 + (5 * 8) / 26, 12);
   });
 
-  test("probes: two passes, ten times the share above, and few columns besides", () => {
-    expect(probeCost(all, first, 0)).toBeCloseTo(2 + (10 * 20) / 26, 12);
-    expect(probeCost(all, last, 0)).toBe(2);
-    expect(probeCost(all, first, 10)).toBeCloseTo(2 + (10 * 20) / 26 + (10 * 26) / 26, 12);
+  test("probes: two passes, two and a half a probe for all that is above, and few columns besides where these cost no more", () => {
+    expect(probeCost(all, first, 99)).toBeCloseTo(2 + (10 * 20) / 26, 12);
+    expect(probeCost(all, last, 99)).toBe(2);
+    expect(probeCost(all, first, 4)).toBeCloseTo(2 + (10 * 20) / 26 + (2 * 4 * 26) / 26, 12);
+    expect(probeCost(all, first, 5)).toBeCloseTo(2 + (10 * 20) / 26, 12);
+    expect(probeCost(all, first, 5, 8)).toBeCloseTo(2 + (20 * 20) / 26 + (2 * 5 * 26) / 26, 12);
   });
 
-  test("the part's columns: few of one term, else all where these are few", () => {
-    expect(partColumns(crossEntropy, { terms: 1, classes: 1000 })).toEqual({ count: 3, estimated: true });
-    expect(partColumns(crossEntropy, { terms: 1, classes: 4 })).toEqual({ count: 3, estimated: false });
-    expect(partColumns(crossEntropy, { terms: 5, classes: 3 })).toEqual({ count: 10, estimated: false });
-    expect(partColumns(crossEntropy, { terms: 6, classes: 3 })).toBeUndefined();
+  test("more columns than ten serve nothing", () => {
+    const few = { probes: 4, samples: 20 };
+    expect([10, 11].map((columns) => hasExactPart(all, first, columns, few))).toEqual([true, false]);
+    expect(hasExactPart(all, first, 10, { probes: 4, samples: 2000 })).toBe(false);
   });
 });

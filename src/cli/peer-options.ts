@@ -30,6 +30,7 @@ export function peerOptions(): Option[] {
     new Option("--prefactor <p>", "of fisher-rao-closed-form (default: the number of layers with weights)").argParser(
       positive,
     ),
+    new Option("--per-feature", "divide relative-flatness by the layer's number of features m"),
     new Option("--noise <kind>", "of PAC-Bayes measures: one size for all weights, or in proportion to each")
       .choices(["uniform", "magnitude-aware"])
       .default("uniform"),

@@ -41,6 +41,8 @@ export interface MeasureOptions {
   readonly biases?: boolean;
   /** Factor of the Fisher-Rao norm's closed form. Default: the number of layers with weights. */
   readonly prefactor?: number;
+  /** Divide relative flatness by the layer's number of features m, as some publications do; the row's options say so. */
+  readonly perFeature?: boolean;
   /** Noise of PAC-Bayes measures: of one size (default), or in proportion to each weight. */
   readonly noise?: Noise;
   /** How often noise is drawn; default 10. */

@@ -39,6 +39,7 @@ export function taskOf(
     initial: options.init && initialOf(options.init, at.b),
     tested: options.test !== undefined,
     prefactor: options.prefactor,
+    perFeature: options.perFeature ?? false,
     noise,
     noiseDraws: options.noiseDraws ?? NOISE_DRAWS,
     above: at.above,

@@ -54,6 +54,8 @@ export interface Task extends Scored {
   readonly tested: boolean;
   /** Factor of the Fisher-Rao norm's closed form; undefined for the number of layers with weights. */
   readonly prefactor: number | undefined;
+  /** Whether relative flatness is divided by the number of features m. */
+  readonly perFeature: boolean;
   readonly noise: Noise;
   /** How often noise is drawn. */
   readonly noiseDraws: number;

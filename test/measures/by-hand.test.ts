@@ -38,6 +38,11 @@ describe("linear regression: κ = 2‖W‖²·mean ‖x‖², Tr(H) = 2d·mean �
     expect(value("relative-flatness")).toBeCloseTo(weight * 2 * 30 * 3, DIGITS);
     expect(value("hessian-trace")).toBeCloseTo(weight * 2 * 2 * 3, DIGITS);
     expect(value("squared-weight-norm")).toBe(30);
+    const perFeature = await measureAll(network, targets, { loss, perFeature: true });
+    const { value: divided, options } = rowOf(perFeature, "w", "relative-flatness");
+    expect(divided).toBeCloseTo((weight * 2 * 30 * 3) / 2, DIGITS);
+    expect(options).toEqual({ perFeature: true });
+    expect(rowOf(perFeature, "w", "hessian-trace").options).toEqual({});
     expect(value("norm-trace")).toBeCloseTo(30 * weight * 12, DIGITS - 1);
     expect(value("norm-trace-unsquared")).toBeCloseTo(Math.sqrt(30) * weight * 12, DIGITS - 1);
     expect([...samplesOf(measured, "w", "relative-flatness")]).toEqual([weight * 60 * first, weight * 60 * second]);

@@ -66,8 +66,10 @@ export function observeGradient(
     warnings: ({ results, meanTerms }: Seen) =>
       [...sums].flatMap(([layer, known]) => {
         const isKappa = (row: ResultRow) => row.layer === layer.name && row.measure === "relative-flatness";
-        const kappa = results.find(isKappa)?.value;
-        return kappa === undefined ? [] : warningOf(layer, kappa, known, n, meanTerms);
+        const row = results.find(isKappa);
+        if (!row) return [];
+        const kappa = row.options["perFeature"] === true ? layer.m * row.value : row.value;
+        return warningOf(layer, kappa, known, n, meanTerms);
       }),
   };
 }

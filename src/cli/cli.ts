@@ -1,23 +1,26 @@
 import { Command, CommanderError } from "commander";
 import { DivergenceError, FlatnessError, Interruption } from "../errors.ts";
 import { version } from "../version.ts";
-import { boundCommand } from "./bound.ts";
-import { dataCommand } from "./data.ts";
-import { layersCommand } from "./layers.ts";
-import { measureCommand } from "./measure.ts";
-import { measuresCommand } from "./measures.ts";
-import { preprocessTopic } from "./preprocess-topic.ts";
-import { reparameterizeCommand } from "./reparameterize.ts";
-import { robustnessCommand } from "./robustness.ts";
-import { studyCommand } from "./study.ts";
-import { trainCommand } from "./train.ts";
-
 const INTERRUPTED = 130;
 const USER_ERROR = 2;
 const OUR_ERROR = 1;
 const DIVERGED = 3;
 
-function program(): Command {
+/** Each is loaded when it is asked for: what trains and draws takes a while to load. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  measure: async () => (await import("./measure.ts")).measureCommand(),
+  layers: async () => (await import("./layers.ts")).layersCommand(),
+  measures: async () => (await import("./measures.ts")).measuresCommand(),
+  reparameterize: async () => (await import("./reparameterize.ts")).reparameterizeCommand(),
+  robustness: async () => (await import("./robustness.ts")).robustnessCommand(),
+  bound: async () => (await import("./bound.ts")).boundCommand(),
+  train: async () => (await import("./train.ts")).trainCommand(),
+  study: async () => (await import("./study.ts")).studyCommand(),
+  data: async () => (await import("./data.ts")).dataCommand(),
+};
+
+/** The command line with the command that is asked for, or with all of them, for help and for a name that is none. */
+async function program([asked = ""]: readonly string[]): Promise<Command> {
   const command = new Command("flatness")
     .description("How flat is a trained network? Relative flatness of every layer of an ONNX model, with error bars.")
     .version(version)
@@ -25,19 +28,12 @@ function program(): Command {
       "after",
       "\nflatness help preprocess lists the steps of --preprocess.\n\nStart with:\n  $ flatness measure example:digits-mlp --data example:digits",
     );
-  const commands = [
-    measureCommand(),
-    layersCommand(),
-    measuresCommand(),
-    reparameterizeCommand(),
-    robustnessCommand(),
-    boundCommand(),
-    trainCommand(),
-    studyCommand(),
-    dataCommand(),
-  ];
-  for (const each of commands) command.addCommand(each);
-  command.addCommand(preprocessTopic(), { hidden: true });
+  const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands);
+  for (const name of names) command.addCommand(await (commands[name] as () => Promise<Command>)());
+  if (names.length > 1) {
+    const { preprocessTopic } = await import("./preprocess-topic.ts");
+    command.addCommand(preprocessTopic(), { hidden: true });
+  }
   for (const each of withCommands(command)) each.exitOverride().showSuggestionAfterError();
   return command;
 }
@@ -55,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.exit(0);
   });
   try {
-    await program().parseAsync([...argv]);
+    await (await program(argv.slice(2))).parseAsync([...argv]);
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USER_ERROR;

@@ -3,14 +3,13 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { Interruption, UsageError } from "../errors.ts";
 import { localProcesses } from "../runner/local-processes.ts";
-import type { RunEvent, Task } from "../runner/runner.ts";
 import { nodeRuntime } from "../runtime/node.ts";
 import { ResultFolder } from "../store/result-folder.ts";
 import { writeFileWhole } from "../store/write-file.ts";
 import { collected, discardUnreadable, failedTask } from "../studies/collection.ts";
 import { expand } from "../studies/expansion.ts";
 import { diskContents, findStudy } from "../studies/files.ts";
-import { progress } from "./progress.ts";
+import { runProgress } from "./study-progress.ts";
 import { STUDY_FILE, writeResults } from "./study-report.ts";
 
 interface Flags {
@@ -31,23 +30,26 @@ export async function runStudy(name: string, { out, jobs, networks }: Flags): Pr
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
   process.once("SIGINT", onInterrupt).once("SIGTERM", onInterrupt);
-  const show = shown(tasks, results);
+  const missing = tasks.filter(({ key }) => !results.has(key)).length;
+  if (missing < tasks.length)
+    process.stderr.write(`${tasks.length - missing} of ${tasks.length} tasks are done already\n`);
+  const show = runProgress(missing, jobs);
   const command = { module: process.argv[1]!, args: ["study", "work"] };
   let failures;
   try {
     failures = await localProcesses(jobs, command).run(tasks, results, {
       signal: interrupt.signal,
-      onEvent: show.update,
+      onEvent: (event) => show.update(event),
     });
   } catch (error) {
-    show.finish();
+    await show.finish();
     if ((error as Error).name !== "AbortError") throw error;
     const done = tasks.filter(({ key }) => results.has(key)).length;
     throw new Interruption(`${done} of ${tasks.length} tasks are done; the same command again does the rest`);
   } finally {
     process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
   }
-  show.finish();
+  await show.finish();
   const runs = [...collected(tasks, results).values()].flatMap((each) => each ?? []);
   if (runs.length === 0) {
     const [first] = failures;
@@ -75,27 +77,4 @@ function nameOf(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Progress of a run on standard error; failures and retries are lines of their own. */
-function shown(tasks: readonly Task[], results: ResultFolder) {
-  const missing = tasks.filter(({ key }) => !results.has(key)).length;
-  const kept = tasks.length - missing;
-  if (kept > 0) process.stderr.write(`${kept} of ${tasks.length} tasks are done already\n`);
-  const bar = progress(process.stderr, { total: missing, label: "study", unit: "tasks" });
-  let done = 0;
-  const line = (text: string) => {
-    bar.finish();
-    process.stderr.write(`${text}\n`);
-  };
-  return {
-    update(event: RunEvent) {
-      if (event.kind === "started") return bar.update(done, event.task.label);
-      if (event.kind === "retried") return line(`tried again: ${event.task.label}: ${event.reason}`);
-      done += 1;
-      if (event.kind === "failed") line(`failed: ${event.failure.task.label}: ${event.failure.reason}`);
-      bar.update(done);
-    },
-    finish: () => bar.finish(),
-  };
 }

@@ -1,11 +1,4 @@
-import {
-  type DefaultRenderer,
-  Listr,
-  ListrLogger,
-  type ListrTaskWrapper,
-  ProcessOutput,
-  type SimpleRenderer,
-} from "listr2";
+import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput, type SimpleRenderer } from "listr2";
 import { duration } from "../report/number.ts";
 import type { RunEvent, Task } from "../runner/runner.ts";
 import { progress } from "./progress.ts";
@@ -61,6 +54,11 @@ function noteOf(event: RunEvent): string | undefined {
   return undefined;
 }
 
+/** Draws whatever standard output is: the list is on standard error. */
+class ListRenderer extends DefaultRenderer {
+  static override nonTTY = true;
+}
+
 type Line = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
 /** A worker's place in the list. */
@@ -109,7 +107,12 @@ class TaskList implements RunProgress {
         })),
       ],
       // Signals are the command's: it keeps what is done.
-      { concurrent: true, registerSignalListeners: false, rendererOptions: { logger, clearOutput: true } },
+      {
+        renderer: ListRenderer,
+        concurrent: true,
+        registerSignalListeners: false,
+        rendererOptions: { logger, clearOutput: true },
+      },
     );
     this.#running = list.run();
     this.#timer = setInterval(() => this.#draw(), REDRAW);

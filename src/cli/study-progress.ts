@@ -13,7 +13,7 @@ export interface RunProgress {
 /** A narrower terminal, or one of unknown width, has plain lines. */
 const NARROWEST = 40;
 /** Milliseconds between two drawings of the list. */
-const REDRAW = 500;
+const REDRAW = 200;
 
 /**
  * Progress on standard error. On a terminal a list: how many tasks are done, with the time left, and the task of each worker.

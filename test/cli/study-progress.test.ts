@@ -25,7 +25,7 @@ async function shown(terminal: boolean): Promise<string> {
   show.update({ kind: "started", task: first, attempt: 1 });
   show.update({ kind: "started", task: second, attempt: 1 });
   // The list is drawn in its own time.
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 600));
   show.update({ kind: "finished", task: first, seconds: 1 });
   show.update({ kind: "failed", failure: { task: second, attempts: 3, reason: "no more memory", output: [] } });
   await show.finish();

@@ -37,8 +37,8 @@ const failure = "failed: second: no more memory\n";
 test("a terminal has a list: all tasks, and the task of each worker; failures stay", async () => {
   const text = await shown(true);
   expect(text).toContain("study: 0 of 2 tasks");
-  expect(text).toMatch(/first \(0 s\)/);
-  expect(text).toMatch(/second \(0 s\)/);
+  expect(text).toMatch(/first \(\d+ m?s\)/);
+  expect(text).toMatch(/second \(\d+ m?s\)/);
   expect(text.endsWith(failure)).toBe(true);
 });
 

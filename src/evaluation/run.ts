@@ -35,7 +35,8 @@ export async function runPass(pass: Pass, source: Source, totals: Totals, option
     const running = { pass, session, prologue };
     const { terms } = source.terms;
     const { random } = pass;
-    const draws = random.size > 0 ? new Draws(random, source.indices.length, options.pairedSamples) : undefined;
+    const pairs = wholeBatches(options.pairedSamples, pass.batch);
+    const draws = random.size > 0 ? new Draws(random, source.indices.length, pairs) : undefined;
     for await (const { start, n, values } of batches(running, source, options.signal)) {
       draws?.add(values, start, n, values.get(SPREAD));
       for (const key of [SPREAD, ...random]) values.delete(key);
@@ -54,6 +55,11 @@ export async function runPass(pass: Pass, source: Source, totals: Totals, option
     await prologue?.release();
   }
   return opened;
+}
+
+/** About so many samples without padding in their last batch. */
+function wholeBatches(samples: number, batch: number): number {
+  return samples < batch ? samples : samples - (samples % batch);
 }
 
 interface BatchValues {

@@ -9,10 +9,14 @@ describe("a study that is wrong is told with line and column", () => {
   test.each([
     ["seeds: 3", "seeds: 0", "tiny.yaml:18:10: make.seeds: expected at least 1, came 0"],
     ["seeds: 3", "seed: 3", "tiny.yaml:18:3: make: no such key: seed"],
-    ["kind: train", "kind: trian", "make.kind: expected a kind that there is: train, models, synthetic"],
+    ["kind: train", "kind: trian", 'tiny.yaml:5:9: make.kind: expected train, models, synthetic, came "trian"'],
     ["resamples: 100", "resamples: many", 'tiny.yaml:21:24: analysis.resamples: expected a number, came "many"'],
     ["title: Tiny networks\n", "", "tiny.yaml:1:1: title: missing; expected a string"],
-    ["{ kind: correlations }", "{ kind: pie }", "tiny.yaml:23:13: figures.0.kind: expected a kind that there is"],
+    [
+      "{ kind: correlations }",
+      "{ kind: pie }",
+      'tiny.yaml:23:13: figures.0.kind: expected scatter, correlations, groups, trend, came "pie"',
+    ],
     ["name: tiny", "name: Tiny Study", "tiny.yaml:1:7: name: expected small letters, digits and hyphens"],
     ["about: Tiny", "about: [Tiny", "tiny.yaml:"],
   ])("%s → %s", (from, to, message) => {

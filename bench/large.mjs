@@ -1,6 +1,7 @@
 // Run by bench.ts in a process of its own: the last layer of LeNet5 over all training images, and a plain forward pass
 // of the same data after it. Prints the ratio, and the peak memory of the measurement alone.
 import { readModel, openDataset, measureModel, nodeRuntime } from "../dist/index.js";
+import { peakMemory } from "./peak.mjs";
 
 const [source, preprocess] = process.argv.slice(2);
 const model = readModel("test/golden/lenet5-fashion/net00-batch64/model.onnx");
@@ -12,7 +13,7 @@ const { result } = await measureModel(
   { layers: "last", threads: 1 },
   nodeRuntime,
 );
-const peak = process.resourceUsage().maxRSS / 1024;
+const peak = peakMemory() / 1024 ** 2;
 
 const size = 32;
 const session = await nodeRuntime.open(

@@ -5,6 +5,7 @@ import type { Layer } from "../../graph/layers.ts";
 import { reduceSum, reshape, sumOfSquares } from "../../graph/operators.ts";
 import type { RuntimeArray } from "../../runtime/session.ts";
 import { RandomStream } from "../../statistics/random.ts";
+import { SAMPLE_WEIGHTS } from "../names.ts";
 import type { Prepared } from "../prepare.ts";
 import type { ResultRow, Warning } from "../result.ts";
 import type { Observation, Seen } from "./observation.ts";
@@ -29,16 +30,10 @@ interface Sums {
  * equal at δ = 2√m‖G‖/κ, which no rescaling of layers or of the layer's neurons changes.
  *
  * Cost: the loss pulled back once.
- *
- * @param weights 1 for each sample of a batch, 0 for its padding, [B]
  */
-export function observeGradient(
-  prepared: Prepared,
-  layers: readonly Layer[],
-  weights: ValueId,
-  seed: number,
-): Observation {
+export function observeGradient(prepared: Prepared, layers: readonly Layer[], seed: number): Observation {
   const { b, batch, loss, scores, labels } = prepared;
+  const weights = b.input(SAMPLE_WEIGHTS, "float32", [batch]);
   const targets = layers.flatMap(({ uses }) => uses.map((use) => use.preactivation));
   const each = reshape(b, weights, [1, batch]);
   const pulled = pullBack(b, new Map([[loss.perSample(b, scores, labels), each]]), targets, 1);

@@ -1,7 +1,5 @@
 import { obstacle } from "../../calculus/above.ts";
 import { relativeFlatness } from "../../measures/relative-flatness.ts";
-import type { Layer } from "../../graph/layers.ts";
-import { SAMPLE_WEIGHTS } from "../names.ts";
 import type { PlannedRow } from "../plan.ts";
 import type { Prepared } from "../prepare.ts";
 import { observeContradictoryLabels } from "./contradictory-labels.ts";
@@ -26,16 +24,8 @@ export function observe(prepared: Prepared, rows: readonly PlannedRow[], seed: n
   };
   const layers = layersOf(onData);
   const curved = layersOf(onData.filter(({ measure }) => measure === relativeFlatness));
-  const isLast = (layer: Layer) => prepared.above(layer).kind === "logits";
-  const last = curved.filter(isLast);
-  const below = curved.filter((layer) => !isLast(layer));
-  const weights = prepared.b.input(SAMPLE_WEIGHTS, "float32", [prepared.batch]);
   return {
-    inPassing: [
-      ...(last.length > 0 ? [observeGradient(prepared, last, weights, seed)] : []),
-      observeDeadFeatures(prepared, layers),
-      observeContradictoryLabels(prepared, layers, seed),
-    ],
-    apart: below.length > 0 ? [observeGradient(prepared, below, weights, seed)] : [],
+    inPassing: [observeDeadFeatures(prepared, layers), observeContradictoryLabels(prepared, layers, seed)],
+    apart: curved.length > 0 ? [observeGradient(prepared, curved, seed)] : [],
   };
 }

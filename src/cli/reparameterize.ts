@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import type { FactorRange } from "../graph/reparameterization/neuron-wise.ts";
@@ -75,6 +76,9 @@ async function run(model: string, flags: Flags): Promise<void> {
     if (value !== undefined && data === undefined) throw new UsageError(`--${name}: expected --data with it`);
   }
   checkWritable(out);
+  if (existsSync(out) && existsSync(model) && realpathSync(out) === realpathSync(model)) {
+    throw new UsageError(`${out}: is the model itself: expected another file for its twin`);
+  }
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
   const downloads = downloadProgress(process.stderr);

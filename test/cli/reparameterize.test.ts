@@ -200,3 +200,12 @@ test("measure --invariance says how far each measure moves, in table, JSON and r
   expect(fails(...args, "--format", "csv")).toMatch(/^--invariance: expected --format table or json/);
   expect(fails(...args, "--relative-error", "0.1")).toMatch(/^invariance is measured on the same samples for all/);
 });
+
+test("a model is not written over", () => {
+  const { file } = rewrite(golden("digits-mlp-relu"), "own.onnx", "--layer-wise", "0=2,2=1/2");
+  const before = readFileSync(file);
+  expect(fails("reparameterize", file, "-o", file, "--layer-wise", "0=2,2=1/2")).toBe(
+    `${file}: is the model itself: expected another file for its twin`,
+  );
+  expect(readFileSync(file).equals(before)).toBe(true);
+});

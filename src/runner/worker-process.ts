@@ -10,6 +10,8 @@ export interface WorkerCommand {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** Milliseconds that the output of a task that failed is waited for. */
+const LAST_WORDS = 100;
 /** Lines of output that are kept. */
 const KEPT = 20;
 
@@ -36,7 +38,10 @@ export class WorkerProcess {
     }
     this.#child.on("message", (message) => {
       const reply = message as Reply;
-      if (reply.kind !== "ready") this.#end(reply);
+      if (reply.kind === "ready") return;
+      // What it wrote before comes by another pipe, which may be read a little later.
+      if (reply.kind === "failed") setTimeout(() => this.#end(reply), LAST_WORDS);
+      else this.#end(reply);
     });
     this.#exit = new Promise((resolve) => {
       const gone = (reason: string) => {

@@ -89,7 +89,7 @@ const total = (values: Float64Array) => values.reduce((sum, value) => sum + valu
 
 test("its squared length is that of Wᵀ∂ℓ/∂W in the mean over signs, within four standard errors", async () => {
   const net = tinyNetworks["convolution in groups, and a depthwise one"]!();
-  const draws = 100;
+  const draws = 300;
   for (const layer of net.layers) {
     const truth = exact(net, layer, 0).reduce(
       (sum, each) => sum + each.reduce((all, value) => all + value * value, 0),

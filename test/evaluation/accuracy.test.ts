@@ -57,8 +57,8 @@ describe("--relative-error", () => {
     for (const row of result.results) if (row.standardError) expect(errorOf(row)).toBeLessThanOrEqual(0.05);
     expect(result.data.n).toBeLessThan(4000);
     expect(result.data.samples).toBe(`${result.data.n} drawn at random of: all`);
-    // Weights are random, and so no minimum.
-    expect(new Set(result.warnings.map(({ code }) => code))).toEqual(new Set(["gradient-not-small"]));
+    // Weights are random, and so no minimum, which some samples may or may not tell.
+    expect(result.warnings.filter(({ code }) => code !== "gradient-not-small")).toEqual([]);
   });
 
   test("takes no more than the first round where that is enough", async () => {
@@ -113,7 +113,8 @@ describe("--relative-error", () => {
 });
 
 describe("--probes", () => {
-  const net = tanh(400);
+  // Few enough for an exact Gauss-Newton part whatever the number of probes.
+  const net = tanh(190);
   const probed = async (probes: number, seed = 0) =>
     rowOf(
       await measureSketch(net, "cross-entropy", { method: "probes", probes, seed, layers: ["a"] }),
@@ -122,11 +123,23 @@ describe("--probes", () => {
     );
 
   test("the probes' error falls with the root of their number, the data's stays", async () => {
-    const [two, eight, many] = [await probed(2), await probed(8), await probed(32)];
-    expect([two, eight, many].map(({ options }) => options)).toEqual([{ probes: 2 }, { probes: 8 }, { probes: 32 }]);
-    expect(Math.abs(two.standardError!.probe / eight.standardError!.probe / 2 - 1)).toBeLessThan(QUARTER);
-    expect(Math.abs(two.standardError!.probe / many.standardError!.probe / 4 - 1)).toBeLessThan(QUARTER);
-    expect(Math.abs(eight.standardError!.data! / many.standardError!.data! - 1)).toBeLessThan(QUARTER);
+    const errors: number[] = [];
+    const ofData: number[] = [];
+    for (const probes of [2, 8, 32]) {
+      let squares = 0;
+      // One seed's error bar is itself some 15 % off.
+      for (const seed of [0, 1, 2, 3, 4]) {
+        const { options, standardError } = await probed(probes, seed);
+        expect(options).toEqual({ probes });
+        squares += standardError!.probe ** 2 / 5;
+        if (seed === 0) ofData.push(standardError!.data!);
+      }
+      errors.push(Math.sqrt(squares));
+    }
+    const [two, eight, many] = errors as [number, number, number];
+    expect(Math.abs(two / eight / 2 - 1)).toBeLessThan(QUARTER);
+    expect(Math.abs(two / many / 4 - 1)).toBeLessThan(QUARTER);
+    expect(Math.abs(ofData[1]! / ofData[2]! - 1)).toBeLessThan(QUARTER);
   });
 
   test("is honest: on the same samples the estimate is off by its probe error", async () => {

@@ -163,7 +163,7 @@ describe("the flatness of an inner layer along one direction", () => {
   });
 
   test("is κ in the mean over directions", async () => {
-    const small = classifier(24);
+    const small = classifier(26);
     const { task, x, labels, batch } = small;
     const data = arrayDataset({ source: "memory", sha256: "" }, [
       { name: "x", type: "float32", dims: x.dims, data: x.data },

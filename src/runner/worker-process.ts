@@ -39,8 +39,7 @@ export class WorkerProcess {
     this.#child.on("message", (message) => {
       const reply = message as Reply;
       if (reply.kind === "ready") return;
-      // What it wrote before comes by another pipe, which may be read a little later.
-      if (reply.kind === "failed") setTimeout(() => this.#end(reply), LAST_WORDS);
+      if (reply.kind === "failed") setTimeout(() => this.#fail(reply), LAST_WORDS);
       else this.#end(reply);
     });
     this.#exit = new Promise((resolve) => {
@@ -87,6 +86,13 @@ export class WorkerProcess {
   #end(ending: Ending): void {
     this.#settle?.(ending);
     this.#settle = undefined;
+  }
+
+  /** What the worker wrote comes by another pipe, which may be read later than its word: then the word stands in its place. */
+  #fail(reply: Extract<Reply, { kind: "failed" }>): void {
+    const [first = ""] = reply.reason.split("\n");
+    if (!this.output.some((line) => line.includes(first))) this.#keep(`${reply.reason}\n`);
+    this.#end(reply);
   }
 
   #keep(text: string): void {

@@ -43,8 +43,9 @@ export async function* fedBatches(
 }
 
 /** 1 for each sample of a batch, 0 for its padding. */
-export function sampleWeights(n: number, batch: number): Float32Array {
-  return Float32Array.from({ length: batch }, (_, index) => Number(index < n));
+export function sampleWeights(n: number, batch: number): RuntimeArray {
+  const data = Float32Array.from({ length: batch }, (_, index) => Number(index < n));
+  return { type: "float32", dims: [batch], data };
 }
 
 /** What goes into a graph at a batch size: inputs and labels of the samples `indices`, which have been read. */

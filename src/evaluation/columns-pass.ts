@@ -5,7 +5,7 @@ import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 import { SampleStreams } from "../statistics/random.ts";
-import { COLUMN_SIGNS, CORRECT, COUNTED, LOSS, SPREAD } from "./names.ts";
+import { CORRECT, COUNTED, LOSS, SPREAD } from "./names.ts";
 import type { Observation } from "./observations/observation.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, samplesKey, type PlannedForm, type PlannedRow } from "./plan.ts";
@@ -14,6 +14,7 @@ import type { Prepared } from "./prepare.ts";
 const COLUMN_TERMS = "flatness/column-terms";
 const COLUMN_SLOTS = "flatness/column-slots";
 const COLUMN_WEIGHTS = "flatness/column-weights";
+const SIGNS = "flatness/column-signs";
 
 /**
  * The pass that every measurement has: loss and accuracy, what measures of the whole network emit, the last layer in closed form, and
@@ -39,7 +40,7 @@ export function columnsPass(
   let spread: ValueId | undefined;
   const seeds = (exact: boolean): ValueId => {
     if (!exact && loss.estimatedColumns) {
-      const estimated = loss.estimatedColumns(b, scores, labels, b.input(COLUMN_SIGNS, "float32", [batch, signCount]));
+      const estimated = loss.estimatedColumns(b, scores, labels, b.input(SIGNS, "float32", [batch, signCount]));
       spread = estimated.spread;
       return estimated.columns;
     }
@@ -104,7 +105,7 @@ export function columnsPass(
         for (let sample = 0; sample < n; sample++) {
           streams.next(again?.[sample]).fillSigns(data, sample * signCount, (sample + 1) * signCount);
         }
-        feeds.set(COLUMN_SIGNS, { type: "float32", dims: [batch, signCount], data });
+        feeds.set(SIGNS, { type: "float32", dims: [batch, signCount], data });
       }
       if (!chunked || additive.size === 0) {
         yield { feeds, takes: takesAll };

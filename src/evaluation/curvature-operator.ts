@@ -6,9 +6,8 @@ import type { Curvature, CurvatureOperator } from "../measures/measure.ts";
 import type { RuntimeArray, Session } from "../runtime/session.ts";
 import type { Prepared } from "./prepare.ts";
 import { fedBatches, fedTo, sampleWeights, type Source } from "./batches.ts";
+import { SAMPLE_WEIGHTS } from "./names.ts";
 import type { RunOptions } from "./run.ts";
-
-const WEIGHTS: ValueId = "flatness/sample-weights";
 
 /** A layer's weights in a vector: at `offset`, and where each stands in the initializer. */
 interface Block {
@@ -39,7 +38,7 @@ export async function withOperator<T>(
   const vectors = new Map(
     blocks.map(({ initializer, dims }) => [initializer, b.input(`flatness/v ${initializer}`, "float32", dims)]),
   );
-  const weights = b.input(WEIGHTS, "float32", [batch]);
+  const weights = b.input(SAMPLE_WEIGHTS, "float32", [batch]);
   const products = hessianVectorProduct(b, prepared, vectors, weights, curvature === "gauss-newton");
   const graph = b.graph(new Map([...products].map(([initializer, value]) => [`flatness/Hv ${initializer}`, value])));
   const inputs = new Set(graph.inputs.map((input) => input.name));
@@ -76,8 +75,8 @@ async function product(
   }
   const sum = new Float64Array(vector.length);
   for await (const { n, feeds: own } of fedBatches(source, batch, options.signal)) {
-    const counts = { type: "float32" as const, dims: [batch], data: sampleWeights(n, batch) };
-    const outputs = await session.run(fedTo(inputs, own, feeds, new Map([[WEIGHTS, counts]])));
+    const counts = new Map([[SAMPLE_WEIGHTS, sampleWeights(n, batch)]]);
+    const outputs = await session.run(fedTo(inputs, own, feeds, counts));
     for (const { initializer, offset, places, inverses } of blocks) {
       const values = outputs.get(`flatness/Hv ${initializer}`)?.data as Float32Array | undefined;
       if (!values) continue;

@@ -6,11 +6,11 @@ import { cast, div, mul, reduceSum, reshape, square, sub } from "../graph/operat
 import { count, Tensor } from "../graph/tensor.ts";
 import type { Normalization } from "../measures/measure.ts";
 import { fedBatches, fedTo, type Source } from "./batches.ts";
+import { SAMPLE_WEIGHTS } from "./names.ts";
 import { inputsOf } from "./pass.ts";
 import type { Prepared } from "./prepare.ts";
 import type { RunOptions } from "./run.ts";
 
-const WEIGHTS: ValueId = "flatness/sample-weights";
 /** A feature whose σ is at most this share of its root mean square does not vary: float32 rounds the same number to 1e-7 of it. */
 const STILL = 1e-5;
 
@@ -33,7 +33,7 @@ export async function featureSpreads(
   options: RunOptions,
 ): Promise<Map<string, FeatureSpread>> {
   const { b, batch } = prepared;
-  const weights = b.input(WEIGHTS, "float64", [batch]);
+  const weights = b.input(SAMPLE_WEIGHTS, "float64", [batch]);
   const outputs = new Map<string, ValueId>();
   const totals = new Map<Layer, Spread>();
   for (const layer of layers) {
@@ -58,7 +58,7 @@ export async function featureSpreads(
         dims: [batch],
         data: Float64Array.from({ length: batch }, (_, at) => Number(at < n)),
       };
-      const found = await session.run(fedTo(inputs, feeds, new Map([[WEIGHTS, counts]])));
+      const found = await session.run(fedTo(inputs, feeds, new Map([[SAMPLE_WEIGHTS, counts]])));
       const numbers = (name: string) => found.get(name)?.data as Float64Array;
       for (const [layer, total] of totals) {
         for (const [index, use] of layer.uses.entries()) {

@@ -30,8 +30,8 @@ export async function meanGradient(
   const session = await options.runtime.open(graph, options.session);
   try {
     for await (const { n, feeds } of fedBatches(source, batch, options.signal)) {
-      const counts = { type: "float32" as const, dims: [batch], data: sampleWeights(n, batch) };
-      const outputs = await session.run(fedTo(inputs, feeds, new Map([[SAMPLE_WEIGHTS, counts]])));
+      const counts = new Map([[SAMPLE_WEIGHTS, sampleWeights(n, batch)]]);
+      const outputs = await session.run(fedTo(inputs, feeds, counts));
       for (const id of pulled.keys()) {
         const values = outputs.get(`flatness/gradient ${id}`)?.data as Float32Array;
         const sum = sums.get(id) as Float64Array;

@@ -10,5 +10,3 @@ export const COUNTED = "flatness/counted";
 export const SPREAD = "flatness/spread";
 /** 1 for each sample of a batch, 0 for its padding, [B]. */
 export const SAMPLE_WEIGHTS: ValueId = "flatness/sample-weights";
-/** ±1 of each sample, of which the estimate of the loss's columns is made, [B, signs]. */
-export const COLUMN_SIGNS: ValueId = "flatness/column-signs";

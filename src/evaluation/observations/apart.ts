@@ -20,8 +20,7 @@ export function observationPass({ b, batch }: Prepared, observations: readonly O
       for (const observation of observations) observation.add(outputs, n);
     },
     *runs(n) {
-      const data = sampleWeights(n, batch);
-      yield { feeds: new Map([[SAMPLE_WEIGHTS, { type: "float32", dims: [batch], data }]]), takes: new Map() };
+      yield { feeds: new Map([[SAMPLE_WEIGHTS, sampleWeights(n, batch)]]), takes: new Map() };
     },
   };
 }

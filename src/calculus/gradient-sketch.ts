@@ -1,7 +1,7 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer, Use } from "../graph/layers.ts";
-import { matMul, reduceSum, reshape, scale, swap } from "../graph/operators.ts";
+import { matMul, mul, reduceSum, reshape, scale, sumOfSquares, swap, transpose } from "../graph/operators.ts";
 import { count, Tensor } from "../graph/tensor.ts";
 import { columnsAt } from "./positions.ts";
 
@@ -30,13 +30,52 @@ export interface Signs {
  *
  * @param pulled ∂ℓ_i/∂z of each use, [1, …its dims]
  */
-export function gradientSketch(b: Builder, all: Layer, pulled: ReadonlyMap<ValueId, ValueId>, signs: Signs): ValueId {
+export function gradientSketch(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>, signs: Signs): ValueId {
+  return sketchOf(b, factorsOf(b, layer, pulled, signs));
+}
+
+/** Σ_i of the sketches s_i, [K·k], and Σ_i ‖s_i‖², []; where a sample has one position, without forming the s_i. */
+export function gradientSketchSums(
+  b: Builder,
+  layer: Layer,
+  pulled: ReadonlyMap<ValueId, ValueId>,
+  signs: Signs,
+): { readonly sum: ValueId; readonly squares: ValueId } {
+  const factors = factorsOf(b, layer, pulled, signs);
+  const { gradients, features, width } = factors;
+  const [batch, groups, , positions] = b.dims(gradients) as [number, number, number, number];
+  if (groups > 1 || positions > 1) {
+    const sketch = sketchOf(b, factors);
+    return { sum: reduceSum(b, sketch, [0]), squares: sumOfSquares(b, sketch, [0, 1]) };
+  }
+  const rows = b.dims(gradients)[2] as number;
+  const left = b.constant(Tensor.float32([BUCKETS, rows], factors.left));
+  const one = matMul(b, reshape(b, gradients, [batch, rows]), transpose(b, left, [1, 0]));
+  const other = reshape(b, features, [batch, width]);
+  const sum = reshape(b, matMul(b, transpose(b, one, [1, 0]), other), [BUCKETS * width]);
+  const squares = reduceSum(b, mul(b, sumOfSquares(b, one, [1]), sumOfSquares(b, other, [1])), [0]);
+  return { sum: scale(b, sum, 1 / Math.sqrt(width)), squares: scale(b, squares, 1 / width) };
+}
+
+/** What sketches are the product of. */
+interface Factors {
+  /** P Wᵀ of each group, [G, K, d/G]. */
+  readonly left: Float32Array;
+  /** γ, [B, G, d/G, T]. */
+  readonly gradients: ValueId;
+  /** Q φ, [B, G, k, T]. */
+  readonly features: ValueId;
+  /** k. */
+  readonly width: number;
+}
+
+function factorsOf(b: Builder, all: Layer, pulled: ReadonlyMap<ValueId, ValueId>, signs: Signs): Factors {
   const layer = { ...all, uses: all.uses.filter((use) => pulled.has(use.preactivation)) };
   const { d, groups } = layer;
   const k = layer.positions === 1 ? MOST_ROWS : Math.min(MOST_ROWS, Math.max(LEAST_ROWS, Math.floor(d / groups / 4)));
-  const [, batch, , , positions] = b.dims(columnsAt(b, layer, pulled)) as [number, number, number, number, number];
-  const gamma = reshape(b, columnsAt(b, layer, pulled), [batch, groups, d / groups, positions]);
-  const left = b.constant(Tensor.float32([1, groups, BUCKETS, d / groups], bucketed(layer, BUCKETS, signs)));
+  const columns = columnsAt(b, layer, pulled);
+  const [, batch, , , positions] = b.dims(columns) as [number, number, number, number, number];
+  const left = bucketed(layer, BUCKETS, signs);
   const random = Float32Array.from({ length: k * layer.m * groups }, () => signs.sign());
   // Random features are the pre-activation of the same layer with k random rows: positions come in the same order.
   const features = new Map(
@@ -45,9 +84,20 @@ export function gradientSketch(b: Builder, all: Layer, pulled: ReadonlyMap<Value
       return [use.preactivation, reshape(b, value, [1, ...b.dims(value)])] as const;
     }),
   );
-  const phi = reshape(b, columnsAt(b, { ...layer, d: k * groups }, features), [batch, groups, k, positions]);
-  const product = matMul(b, matMul(b, left, gamma), swap(b, phi));
-  return scale(b, reshape(b, reduceSum(b, product, [1]), [batch, BUCKETS * k]), 1 / Math.sqrt(k));
+  const phi = columnsAt(b, { ...layer, d: k * groups }, features);
+  return {
+    left,
+    gradients: reshape(b, columns, [batch, groups, d / groups, positions]),
+    features: reshape(b, phi, [batch, groups, k, positions]),
+    width: k,
+  };
+}
+
+function sketchOf(b: Builder, { left, gradients, features, width }: Factors): ValueId {
+  const [batch, groups, rows] = b.dims(gradients) as [number, number, number];
+  const buckets = b.constant(Tensor.float32([1, groups, BUCKETS, rows], left));
+  const product = matMul(b, matMul(b, buckets, gradients), swap(b, features));
+  return scale(b, reshape(b, reduceSum(b, product, [1]), [batch, BUCKETS * width]), 1 / Math.sqrt(width));
 }
 
 /** P Wᵀ of each group, [G, k, d/G]: every column of W into one of k buckets, with a sign. */

@@ -5,7 +5,8 @@ import type { ValueId } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import type { RuntimeArray } from "../runtime/session.ts";
 import { SampleStreams } from "../statistics/random.ts";
-import { CORRECT, COUNTED, LOSS, SPREAD } from "./names.ts";
+import { sampleWeights } from "./batches.ts";
+import { CORRECT, COUNTED, LOSS, SAMPLE_WEIGHTS, SPREAD } from "./names.ts";
 import type { Observation } from "./observations/observation.ts";
 import { inputsOf, type Pass, type QuantityKey, type Run } from "./pass.ts";
 import { formKey, samplesKey, type PlannedForm, type PlannedRow } from "./plan.ts";
@@ -99,7 +100,7 @@ export function columnsPass(
       for (const observation of observations) observation.add(outputs, n);
     },
     *runs(n, again): Iterable<Run> {
-      const feeds = new Map<ValueId, RuntimeArray>();
+      const feeds = new Map<ValueId, RuntimeArray>([[SAMPLE_WEIGHTS, sampleWeights(n, batch)]]);
       if (random.size > 0) {
         const data = new Float32Array(batch * signCount).fill(1);
         for (let sample = 0; sample < n; sample++) {

@@ -32,6 +32,7 @@ import { checkRewriting } from "./rewriting.ts";
 import { finite, layerRow, perSampleOf, resultRow } from "./rows.ts";
 import { runPass, type RunOptions } from "./run.ts";
 import type { Sampled } from "./sampled.ts";
+import { stacked, stackedBatchCount } from "./stacking.ts";
 import { taskOf } from "./task.ts";
 import { runTest, testSource } from "./test-data.ts";
 import { Totals } from "./totals.ts";
@@ -56,7 +57,7 @@ export interface Measurement {
 }
 
 /** Samples at once where a forward pass is all that is run. */
-const FORWARD_BATCH = 64;
+const FORWARD_BATCH = 32;
 /** Columns that one run takes. */
 const LARGEST_COLUMN_CHUNK = 80;
 const PRODUCT_BATCH = 64;
@@ -127,13 +128,20 @@ export async function measureModel(
   const sketch = plan(normalize ? await prepared(1) : first);
   const forms = formsOf(sketch.rows);
   const chunk = evenChunk(loss.columnCount(sketch.task.terms), LARGEST_COLUMN_CHUNK);
-  const main = await prepared(limit(mainBatch(forms, loss.estimatedCount(sketch.task.terms), chunk, largest)));
+  const batch = limit(mainBatch(forms, loss.estimatedCount(sketch.task.terms), chunk, largest));
+  const stack = shapes.found ? 1 : stackedBatchCount(sketch.at, sketch.rows, batch, n);
+  const main = await prepared(stack * batch);
+  const network = stack > 1 ? await prepared(batch) : main;
   const { layers, task, rows, refused } = plan(main, sketch.refused);
   checkMeasurable(main, rows, refused);
   const planned = formsOf(rows);
 
   const { inPassing, apart } = observe(main, rows, seed);
-  const passes: (() => Promise<Pass>)[] = [async () => columnsPass(main, planned, rows, inPassing, chunk, seed)];
+  const columns = async () => {
+    const pass = columnsPass(main, planned, rows, inPassing, chunk, seed);
+    return stack > 1 ? stacked(pass, main, rows, network) : pass;
+  };
+  const passes: (() => Promise<Pass>)[] = [columns];
   for (const swept of sweptLayers(planned, "taylor-exact", task)) {
     passes.push(async () => {
       const count = Math.max(...swept.forms.map((form) => directionCount(swept.layer, form, swept.mixes)));
@@ -149,8 +157,8 @@ export async function measureModel(
     });
   }
 
-  if (main.rewritten.length > 0) await checkRewriting(graph, main, binding, data, indices, runtime, session);
-  const built = performance.now();
+  if (main.rewritten.length > 0) await checkRewriting(graph, network, binding, data, indices, runtime, session);
+  let building = performance.now() - started;
   const source = sourceAt(main);
   const totals = new Totals(n, options.perSample ?? false);
   const tested = test && testSource(test, graph, source, options.inputs);
@@ -158,7 +166,10 @@ export async function measureModel(
   progress.expect(passes.length * n + observed.length + (tested?.indices.length ?? 0));
   let loading = 0;
   for (const build of passes) {
-    loading += await runPass(await build(), source, totals, running);
+    const begun = performance.now();
+    const pass = await build();
+    building += performance.now() - begun;
+    loading += await runPass(pass, source, totals, running);
     progress.next(n);
   }
   if (apart.length > 0) {
@@ -227,6 +238,7 @@ export async function measureModel(
       indices,
       meanTerms: losses.meanTerms,
       prepared: main,
+      batch,
       rows,
       results,
       n,
@@ -236,11 +248,11 @@ export async function measureModel(
       normalize,
       spreads,
     }),
-    environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch: main.batch, seed },
+    environment: { flatness: version, onnxruntime: runtime.version, provider, threads, batch, seed },
     seconds: {
-      build: (built - started) / 1000,
+      build: building / 1000,
       load: loading,
-      run: (finished - built) / 1000 - loading,
+      run: (finished - started - building) / 1000 - loading,
       total: (finished - started) / 1000,
     },
   };

@@ -17,6 +17,14 @@ export interface Prologue {
   derive(outputs: ReadonlyMap<string, RuntimeArray>): ReadonlyMap<ValueId, RuntimeArray>;
 }
 
+/** The network below a pass's graph: it runs at a smaller batch size, and its outputs, stacked, are inputs of the graph. */
+export interface Trunk {
+  readonly graph: Graph;
+  readonly inputs: ReadonlySet<ValueId>;
+  /** Samples at once, a divisor of the pass's. */
+  readonly batch: number;
+}
+
 /** A graph whose outputs are per-sample numbers, and the runs that one batch needs; the values of all runs are added. */
 export interface Pass {
   readonly graph: Graph;
@@ -25,6 +33,7 @@ export interface Pass {
   /** Samples at once. */
   readonly batch: number;
   readonly prologue?: Prologue;
+  readonly trunk?: Trunk;
   /**
    * Quantities with a random part: they are drawn twice on some samples, so that the part's size is known. A quantity SPREAD, where
    * there is one, tells beforehand which samples have a large one.

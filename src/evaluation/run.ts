@@ -1,9 +1,10 @@
-import type { ValueId } from "../graph/graph.ts";
+import type { Graph, ValueId } from "../graph/graph.ts";
 import type { Runtime, RuntimeArray, Session, SessionOptions } from "../runtime/session.ts";
-import { fedBatches, fedTo, type Source } from "./batches.ts";
+import { fedBatches, fedTo, type FedBatch, type Source } from "./batches.ts";
 import { Draws } from "./draws.ts";
 import { SPREAD } from "./names.ts";
 import { inputsOf, type Pass, type QuantityKey } from "./pass.ts";
+import { stackedBatches } from "./stacking.ts";
 import type { Totals } from "./totals.ts";
 
 export interface RunOptions {
@@ -21,23 +22,32 @@ interface Running {
   readonly pass: Pass;
   readonly session: Session;
   readonly prologue: Session | undefined;
+  readonly trunk: Session | undefined;
 }
 
-/** Runs a pass over the samples, a batch at a time; memory is that of a batch. Returns the seconds that opening took. */
+/** Runs a pass over the samples, a batch at a time; memory is that of a batch. Returns the seconds that sessions took to open and close. */
 export async function runPass(pass: Pass, source: Source, totals: Totals, options: RunOptions): Promise<number> {
   const opening = performance.now();
-  const session = await options.runtime.open(pass.graph, options.session);
-  let prologue: Session | undefined;
-  let opened: number;
+  const sessions: Session[] = [];
+  const open = async (graph: Graph) => {
+    const session = await options.runtime.open(graph, options.session);
+    sessions.push(session);
+    return session;
+  };
+  let [loading, closing] = [0, 0];
   try {
-    prologue = pass.prologue && (await options.runtime.open(pass.prologue.graph, options.session));
-    opened = (performance.now() - opening) / 1000;
-    const running = { pass, session, prologue };
+    const running: Running = {
+      pass,
+      session: await open(pass.graph),
+      prologue: pass.prologue && (await open(pass.prologue.graph)),
+      trunk: pass.trunk && (await open(pass.trunk.graph)),
+    };
+    loading = performance.now() - opening;
     const { terms } = source.terms;
     const { random } = pass;
     const pairs = wholeBatches(options.pairedSamples, pass.batch);
     const draws = random.size > 0 ? new Draws(random, source.indices.length, pairs) : undefined;
-    for await (const { start, n, values } of batches(running, source, options.signal)) {
+    for await (const { start, n, values } of batches(running, source, options)) {
       draws?.add(values, start, n, values.get(SPREAD));
       for (const key of [SPREAD, ...random]) values.delete(key);
       totals.add(values, start, n, terms);
@@ -45,16 +55,17 @@ export async function runPass(pass: Pass, source: Source, totals: Totals, option
     }
     if (draws) {
       const { twice } = draws;
-      for await (const { start, n, values } of batches(running, source, options.signal, twice)) {
+      const quiet = { ...options, onBatch: () => undefined };
+      for await (const { start, n, values } of batches(running, source, quiet, twice)) {
         draws.addAgain(values, start, n);
       }
       totals.addDrawn(random, draws, terms);
     }
   } finally {
-    await session.release();
-    await prologue?.release();
+    closing = performance.now();
+    for (const session of sessions) await session.release();
   }
-  return opened;
+  return (loading + performance.now() - closing) / 1000;
 }
 
 /** About so many samples without padding in their last batch. */
@@ -71,19 +82,31 @@ interface BatchValues {
 
 /** The values of all samples, or a second draw of those at the places `again`. */
 async function* batches(
-  { pass, session, prologue }: Running,
+  running: Running,
   source: Source,
-  signal: AbortSignal | undefined,
+  options: RunOptions,
   again?: Int32Array,
 ): AsyncGenerator<BatchValues> {
+  const { pass, session, prologue } = running;
   const indices = again ? again.map((place) => source.indices[place] as number) : source.indices;
   const known = pass.prologue && inputsOf(pass.prologue.graph);
-  for await (const { start, n, feeds } of fedBatches(source, pass.batch, signal, indices)) {
+  for await (const { start, n, feeds } of fed(running, source, indices, options)) {
     if (prologue && pass.prologue && known) {
       for (const [name, array] of pass.prologue.derive(await prologue.run(fedTo(known, feeds)))) feeds.set(name, array);
     }
     yield { start, n, values: await runBatch(session, pass, feeds, n, again?.subarray(start, start + n)) };
   }
+}
+
+function fed(
+  { pass, trunk }: Running,
+  source: Source,
+  indices: Int32Array,
+  { signal, onBatch }: RunOptions,
+): AsyncGenerator<FedBatch> {
+  return pass.trunk && trunk
+    ? stackedBatches(source, pass, pass.trunk, trunk, { signal, onBatch }, indices)
+    : fedBatches(source, pass.batch, signal, indices);
 }
 
 /** All runs of a batch, their values added in float64. */

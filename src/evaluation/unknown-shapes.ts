@@ -12,6 +12,11 @@ import type { Binding } from "./binding.ts";
 export class UnknownShapes {
   readonly #found = new Map<number, ReadonlyMap<ValueId, ValueType>>();
 
+  /** Whether there are unknown types, at any batch size that was looked at. */
+  get found(): boolean {
+    return this.#found.size > 0;
+  }
+
   get(batch: number): ReadonlyMap<ValueId, ValueType> {
     return this.#found.get(batch) ?? new Map();
   }

@@ -15,6 +15,8 @@ const NOTABLE_DIFFERENCE = 0.05;
 export interface Observed extends Omit<Seen, "results"> {
   readonly observations: readonly Observation[];
   readonly prepared: Prepared;
+  /** Samples at once of the network. */
+  readonly batch: number;
   readonly rows: readonly PlannedRow[];
   readonly results: readonly ResultRow[];
   readonly n: number;
@@ -29,7 +31,7 @@ export interface Observed extends Omit<Seen, "results"> {
 
 /** What a reader of the numbers must know, each under a stable code. */
 export function warningsOf(observed: Observed): Warning[] {
-  const { prepared, rows, results, n, regression, iterated, precision } = observed;
+  const { prepared, batch, rows, results, n, regression, iterated, precision } = observed;
   const warnings: Warning[] = [];
   const { activation, value } = prepared.outputs;
   if (activation) {
@@ -59,7 +61,7 @@ export function warningsOf(observed: Observed): Warning[] {
   if (prepared.rewritten.length > 0) {
     warnings.push({
       code: "batch-rewritten",
-      text: `the model was exported for a fixed batch size; ${prepared.rewritten.length} of its nodes were rewritten for ${prepared.batch}, and the outputs were found equal`,
+      text: `the model was exported for a fixed batch size; ${prepared.rewritten.length} of its nodes were rewritten for ${batch}, and the outputs were found equal`,
     });
   }
   for (const { layer, plan } of rows) {

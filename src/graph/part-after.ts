@@ -24,6 +24,26 @@ export function partAfter(graph: Graph, varying: ReadonlySet<ValueId>, typeOf: (
   return { ...graph, nodes, constants, inputs: fed.map((name) => ({ name, ...typeOf(name) })) };
 }
 
+/**
+ * The part of a graph that makes its outputs from some values, which become its inputs, beside those of the graph's inputs that it still
+ * reads.
+ *
+ * @param cut values that are fed
+ * @param typeOf static types of the graph's values
+ */
+export function partAbove(graph: Graph, cut: ReadonlySet<ValueId>, typeOf: (value: ValueId) => ValueType): Graph {
+  const needed = new Set(graph.outputs.map((output) => output.name));
+  const kept = graph.nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((output) => needed.has(output) && !cut.has(output))) return false;
+    for (const input of reads(node)) needed.add(input);
+    return true;
+  });
+  const constants = new Map([...graph.constants].filter(([name]) => needed.has(name) && !cut.has(name)));
+  const given = graph.inputs.filter(({ name }) => needed.has(name) && !cut.has(name));
+  const fed = [...cut].filter((name) => needed.has(name)).map((name) => ({ name, ...typeOf(name) }));
+  return { ...graph, nodes: kept.reverse(), constants, inputs: [...fed, ...given] };
+}
+
 /** The graph in which one node reads another value in the place of an input. */
 export function withInput(graph: Graph, output: ValueId, input: ValueId, replacement: ValueId): Graph {
   const nodes = graph.nodes.map((node) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gradientSketch, type Signs } from "../../src/calculus/gradient-sketch.ts";
+import { gradientSketch, gradientSketchSums, type Signs } from "../../src/calculus/gradient-sketch.ts";
 import { pullBack } from "../../src/calculus/vjp.ts";
 import { instantiate } from "../../src/graph/instantiate.ts";
 import { findLayers } from "../../src/graph/layers.ts";
@@ -18,9 +18,8 @@ const ROUNDING = 2e-5;
 /** All rows of M in one bucket and nothing but pluses: the sum of all elements of M. */
 const ones: Signs = { sign: () => 1, below: () => 0 };
 
-/** Sketches of every layer under the loss ½Σf² of the outputs, a list of numbers a sample. */
-async function sketches(net: Sketched, signs: (name: string) => Signs): Promise<Map<string, number[][]>> {
-  const { graph, x } = net;
+/** A network's layers, and what is pulled back to them under the loss ½Σf² of the outputs. */
+function pulledBack({ graph, x }: Sketched) {
   const { builder: b } = instantiate(graph, new Map([["x", { type: "float32", dims: x.dims }]]), new Map());
   const layers = findLayers(b);
   const output = graph.outputs[0]!.name;
@@ -28,6 +27,13 @@ async function sketches(net: Sketched, signs: (name: string) => Signs): Promise<
   const twice = reduceSum(b, square(b, output), axes);
   const targets = layers.flatMap(({ uses }) => uses.map((use) => use.preactivation));
   const pulled = pullBack(b, new Map([[twice, expand(b, b.scalar(0.5), [1, x.dims[0]!])]]), targets, 1);
+  return { b, layers, pulled };
+}
+
+/** Sketches of every layer, a list of numbers a sample. */
+async function sketches(net: Sketched, signs: (name: string) => Signs): Promise<Map<string, number[][]>> {
+  const { x } = net;
+  const { b, layers, pulled } = pulledBack(net);
   const wanted = Object.fromEntries(
     layers.map((layer) => [layer.name, gradientSketch(b, layer, pulled, signs(layer.name))] as const),
   );
@@ -83,6 +89,22 @@ describe.each(Object.entries(tinyNetworks))("%s", (_, make) => {
       for (const list of values) expect(list.slice(k).every((value) => value === 0)).toBe(true);
     }
   });
+});
+
+test.each(Object.entries(tinyNetworks))("%s: sums over samples are those of the samples' sketches", async (_, make) => {
+  const net = make();
+  const signs = (name: string) => new RandomStream(7, name);
+  const each = await sketches(net, signs);
+  const { b, layers, pulled } = pulledBack(net);
+  for (const layer of layers) {
+    const { sum, squares } = gradientSketchSums(b, layer, pulled, signs(layer.name));
+    const got = await valuesOf(b, { sum, squares }, { x: float32Array(net.x) });
+    const lists = each.get(layer.name)!;
+    const sums = lists[0]!.map((_, place) => lists.reduce((all, list) => all + list[place]!, 0));
+    expect(maximumError(got["sum"]!, sums)).toBeLessThan(ROUNDING);
+    const squared = lists.flat().reduce((all, value) => all + value * value, 0);
+    expect(maximumError(got["squares"]!, [squared])).toBeLessThan(ROUNDING);
+  }
 });
 
 const total = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0);

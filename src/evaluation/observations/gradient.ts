@@ -1,8 +1,8 @@
-import { gradientSketch } from "../../calculus/gradient-sketch.ts";
+import { gradientSketchSums } from "../../calculus/gradient-sketch.ts";
 import { pullBack } from "../../calculus/vjp.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import type { Layer } from "../../graph/layers.ts";
-import { reduceSum, reshape, sumOfSquares } from "../../graph/operators.ts";
+import { reshape } from "../../graph/operators.ts";
 import type { RuntimeArray } from "../../runtime/session.ts";
 import { RandomStream } from "../../statistics/random.ts";
 import { SAMPLE_WEIGHTS } from "../names.ts";
@@ -41,10 +41,10 @@ export function observeGradient(prepared: Prepared, layers: readonly Layer[], se
   const sums = new Map<Layer, Sums>();
   for (const layer of layers) {
     if (!layer.uses.some(({ preactivation }) => pulled.has(preactivation))) continue;
-    const sketch = gradientSketch(b, layer, pulled, new RandomStream(seed, `gradient ${layer.name}`));
-    values.set(sumKey(layer), reduceSum(b, sketch, [0]));
-    values.set(squaresKey(layer), sumOfSquares(b, sketch, [0, 1]));
-    sums.set(layer, { sum: new Float64Array(b.dims(sketch)[1] as number), squares: 0 });
+    const { sum, squares } = gradientSketchSums(b, layer, pulled, new RandomStream(seed, `gradient ${layer.name}`));
+    values.set(sumKey(layer), sum);
+    values.set(squaresKey(layer), squares);
+    sums.set(layer, { sum: new Float64Array(b.dims(sum)[0] as number), squares: 0 });
   }
   let n = 0;
   return {

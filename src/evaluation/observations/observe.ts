@@ -24,8 +24,11 @@ export function observe(prepared: Prepared, rows: readonly PlannedRow[], seed: n
   };
   const layers = layersOf(onData);
   const curved = layersOf(onData.filter(({ measure }) => measure === relativeFlatness));
-  return {
-    inPassing: [observeDeadFeatures(prepared, layers), observeContradictoryLabels(prepared, layers, seed)],
-    apart: curved.length > 0 ? [observeGradient(prepared, curved, seed)] : [],
-  };
+  const seen = [observeDeadFeatures(prepared, layers), observeContradictoryLabels(prepared, layers, seed)];
+  if (curved.length === 0) return { inPassing: seen, apart: [] };
+  const gradient = observeGradient(prepared, curved, seed);
+  // At the scores it is there without a pass through the network.
+  return curved.every((layer) => prepared.above(layer).kind === "logits")
+    ? { inPassing: [...seen, gradient], apart: [] }
+    : { inPassing: seen, apart: [gradient] };
 }

@@ -2,10 +2,12 @@ import { UsageError } from "../errors.ts";
 import { chooseLayers } from "../evaluation/choice.ts";
 import type { Graph } from "../graph/graph.ts";
 import { count } from "../graph/tensor.ts";
+import { blockConvolutions } from "../lowering/blocked-channels.ts";
 import { lower } from "../lowering/lower.ts";
 import type { Runtime, RuntimeArray, Session } from "../runtime/session.ts";
 import { RandomStream } from "../statistics/random.ts";
 import { namedParameters, sketchOf } from "./layers.ts";
+import { channelBlock } from "./channel-block.ts";
 import { evaluate, gradientNorm, type Score, type Vectors } from "./evaluate.ts";
 import { type Carried, inLoop, loopOf } from "./loop.ts";
 import {
@@ -104,8 +106,14 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
       name === STATISTICS ? task.statisticsLayout.size : task.layout.size,
     ]),
   );
-  const loop = (batch: number) =>
-    sessions.get(`step ${batch} ${key}`, () => loopOf(stepGraph(design, batch), carried, batch), options);
+  const loop = async (batch: number) => {
+    const block = await channelBlock(runtime, options);
+    const step = () => {
+      const plain = stepGraph(design, batch);
+      return loopOf(block === undefined ? plain : blockConvolutions(plain, block), carried, batch);
+    };
+    return sessions.get(`step ${batch} ${key}`, step, options);
+  };
   const batch = Math.min(EVALUATION_BATCH, n);
   const asInputs = (state: State): Vectors =>
     new Map(

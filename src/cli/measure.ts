@@ -5,7 +5,6 @@ import { formats } from "../data/open.ts";
 import { ModelError, UsageError } from "../errors.ts";
 import type { Measurement } from "../evaluation/measure-model.ts";
 import type { Runs } from "../evaluation/result.ts";
-import { losses } from "../losses/catalog.ts";
 import { measure, measureRuns, type MeasureRunsOptions, type Run } from "../measure.ts";
 import { resultCsv, runsCsv } from "../report/csv.ts";
 import { resultHtml } from "../report/html.ts";
@@ -14,7 +13,8 @@ import { runsHtml } from "../report/runs-html.ts";
 import { runsTable } from "../report/runs-table.ts";
 import { resultTable } from "../report/table.ts";
 import { checkWritable, writeFileWhole } from "../store/write-file.ts";
-import { assignment, formatOption, integer, nameList, share, wholeNumber, type Format } from "./options.ts";
+import { lossOption, withRunOptions } from "./model-options.ts";
+import { nameList, share, wholeNumber, type Format } from "./options.ts";
 import { measuresHelp, normalizeOption, peerOptions } from "./peer-options.ts";
 import { downloadProgress, type Progress, progress } from "./progress.ts";
 import { explained } from "./weights.ts";
@@ -87,12 +87,7 @@ export function measureCommand(): Command {
         .choices(["hessian", "gauss-newton"])
         .default("hessian"),
     )
-    .addOption(
-      new Option("--loss <name>", losses.map(({ name }) => name).join(", ")).default(
-        undefined,
-        "cross-entropy for integer labels, else squared-error-mean",
-      ),
-    )
+    .addOption(lossOption())
     .addOption(normalizeOption())
     .option("--probes <k>", "random directions a sample, where the Hessian is estimated", wholeNumber(1), 4)
     .option(
@@ -104,24 +99,8 @@ export function measureCommand(): Command {
       "--invariance <n>",
       "measure n random networks of the same function too, of each kind, and say how much each measure changes",
       wholeNumber(1),
-    )
-    .option("--ignore-index <n>", "label of tokens or pixels that do not count", integer, -100)
-    .option("--seed <n>", "of everything random", wholeNumber(0), 0)
-    .option("--batch <n>", "samples at once (default: what is fastest)", wholeNumber(1))
-    .option("--threads <n>", "threads of the runtime (default: all cores)", wholeNumber(1))
-    .option("--provider <name>", "execution provider: cpu, cuda, webgpu, …", "cpu")
-    .option("--samples <N|FILE>", "the first N samples, or those listed in an .npy file (default: all)")
-    .option("--split <name>", "train or test, where the data has parts")
-    .option(
-      "--preprocess <steps>",
-      "such as resize=256,crop=224,scale=255, or a .json or .yaml file; flatness help preprocess lists the steps",
-    )
-    .option("--input <NAME=ARRAY>", "array that feeds a model input; may be repeated", assignment)
-    .option("--labels <array>", "array of the labels (default: y)")
-    .option("--output <name>", "the model output that is the raw scores (default: the first)")
-    .addOption(formatOption())
-    .option("--out <file>", "write the result there instead of printing it")
-    .option("--report <file>", "write a self-contained HTML page with figures")
+    );
+  withRunOptions(command)
     .option("--per-sample <file>", "write every sample's value to an .npz file")
     .addHelpText("after", examples)
     .action(run);

@@ -43,9 +43,9 @@ export async function* fedBatches(
 }
 
 /** 1 for each sample of a batch, 0 for its padding. */
-export function sampleWeights(n: number, batch: number): RuntimeArray {
-  const data = Float32Array.from({ length: batch }, (_, index) => Number(index < n));
-  return { type: "float32", dims: [batch], data };
+export function sampleWeights(n: number, batch: number, type: "float32" | "float64" = "float32"): RuntimeArray {
+  const data = (type === "float32" ? new Float32Array(batch) : new Float64Array(batch)).fill(1, 0, n);
+  return { type, dims: [batch], data };
 }
 
 /** What goes into a graph at a batch size: inputs and labels of the samples `indices`, which have been read. */

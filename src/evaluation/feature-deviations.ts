@@ -5,7 +5,7 @@ import type { Layer, Use } from "../graph/layers.ts";
 import { cast, div, mul, reduceSum, reshape, square, sub } from "../graph/operators.ts";
 import { count, Tensor } from "../graph/tensor.ts";
 import type { Normalization } from "../measures/measure.ts";
-import { fedBatches, fedTo, type Source } from "./batches.ts";
+import { fedBatches, fedTo, sampleWeights, type Source } from "./batches.ts";
 import { SAMPLE_WEIGHTS } from "./names.ts";
 import { inputsOf } from "./pass.ts";
 import type { Prepared } from "./prepare.ts";
@@ -53,12 +53,8 @@ export async function featureSpreads(
   const session = await options.runtime.open(graph, options.session);
   try {
     for await (const { n, feeds } of fedBatches(source, batch, options.signal)) {
-      const counts = {
-        type: "float64" as const,
-        dims: [batch],
-        data: Float64Array.from({ length: batch }, (_, at) => Number(at < n)),
-      };
-      const found = await session.run(fedTo(inputs, feeds, new Map([[SAMPLE_WEIGHTS, counts]])));
+      const counts = new Map([[SAMPLE_WEIGHTS, sampleWeights(n, batch, "float64")]]);
+      const found = await session.run(fedTo(inputs, feeds, counts));
       const numbers = (name: string) => found.get(name)?.data as Float64Array;
       for (const [layer, total] of totals) {
         for (const [index, use] of layer.uses.entries()) {

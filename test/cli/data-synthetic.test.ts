@@ -1,17 +1,12 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseNpz } from "../../src/data/npz.ts";
+import { flatness } from "./command.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "flatness-synthetic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function flatness(...args: string[]) {
-  return spawnSync(process.execPath, ["bin/flatness.js", ...args], { cwd: root, encoding: "utf8" });
-}
 
 const few = ["--samples", "60", "--test-samples", "40", "--phi", "16,12"];
 

@@ -1,20 +1,16 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { npzBytes, parseNpz } from "../../src/data/npz.ts";
 import type { Result } from "../../src/evaluation/result.ts";
+import { flatness, root } from "./command.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const model = "test/golden/digits-mlp-relu/model.onnx";
 const data = "test/golden/digits-mlp-relu/batch.npz";
 const folder = mkdtempSync(join(tmpdir(), "flatness-cli-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-function flatness(...args: string[]) {
-  return spawnSync(process.execPath, ["bin/flatness.js", ...args], { cwd: root, encoding: "utf8" });
-}
 
 function fails(...args: string[]): string {
   const { status, stdout, stderr } = flatness("measure", ...args);

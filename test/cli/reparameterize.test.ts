@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { CommanderError } from "commander";
 import { afterAll, describe, expect, test } from "vitest";
 import { reparameterizeCommand } from "../../src/cli/reparameterize.ts";
@@ -10,20 +9,16 @@ import type { Result } from "../../src/evaluation/result.ts";
 import { readModel, readModelAsWritten } from "../../src/graph/files.ts";
 import type { ReparameterizationReport } from "../../src/reparameterize.ts";
 import { relativeError } from "../golden-model.ts";
+import { flatness } from "./command.ts";
 
 /** Two float32 programs of the same function: their values by 1e-5, their outputs by a little more. */
 const UNCHANGED = 1e-5;
 /** A random twin is another set of numbers. */
 const CHANGED = 0.01;
 
-const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "flatness-twins-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const golden = (name: string) => `test/golden/${name}/model.onnx`;
-
-function flatness(...args: string[]) {
-  return spawnSync(process.execPath, ["bin/flatness.js", ...args], { cwd: root, encoding: "utf8" });
-}
 
 function printed(...args: string[]): string {
   const { status, stdout, stderr } = flatness(...args);

@@ -1,16 +1,15 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseNpz } from "../../src/data/npz.ts";
 import type { Runs } from "../../src/evaluation/result.ts";
 import { goldenPath, relativeError } from "../golden-model.ts";
+import { flatness } from "./command.ts";
 
 /** Float32 on the device against float64: rounding of a few thousand products. */
 const TYPICAL = 1e-5;
 
-const root = resolve(import.meta.dirname, "../..");
 const at = "test/golden/digits-mlp-relu";
 const data = ["--data", `${at}/batch.npz`, "--threads", "1"];
 const folder = mkdtempSync(join(tmpdir(), "flatness-models-"));
@@ -27,18 +26,16 @@ const twins = Object.values(truth.twins);
 const models = [`${at}/model.onnx`, ...twins.map(({ file }) => `${at}/${file}`)];
 const truths = [truth.base, ...twins.map(({ from_file_float32_weights }) => from_file_float32_weights)];
 
-function flatness(...args: string[]) {
-  return spawnSync(process.execPath, ["bin/flatness.js", "measure", ...args], { cwd: root, encoding: "utf8" });
-}
+const measured = (...args: string[]) => flatness("measure", ...args);
 
 function printed(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
+  const { status, stdout, stderr } = measured(...args);
   expect(status, stderr).toBe(0);
   return stdout;
 }
 
 function fails(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
+  const { status, stdout, stderr } = measured(...args);
   expect(stdout).toBe("");
   expect(status, stderr).toBe(2);
   return stderr.trim().replace(/^error: /, "");

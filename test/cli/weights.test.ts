@@ -1,17 +1,16 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { npzBytes, parseNpz } from "../../src/data/npz.ts";
 import type { Result, Runs } from "../../src/evaluation/result.ts";
 import { bytesOf, safetensorsBytes, type Written } from "../checkpoints/safetensors-bytes.ts";
 import { goldenPath, relativeError } from "../golden-model.ts";
+import { flatness } from "./command.ts";
 
 /** Float32 on the device against float64: rounding of a few thousand products. */
 const TYPICAL = 1e-5;
 
-const root = resolve(import.meta.dirname, "../..");
 const lenet = "test/golden/lenet5-fashion";
 const model = `${lenet}/net00-batch64/model.onnx`;
 const onImages = ["--data", `${lenet}/first-256.npz`, "--preprocess", "scale=255,pad=2,channels=3", "--threads", "1"];
@@ -19,18 +18,16 @@ const states = "test/golden/state-dicts";
 const folder = mkdtempSync(join(tmpdir(), "flatness-weights-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function flatness(...args: string[]) {
-  return spawnSync(process.execPath, ["bin/flatness.js", "measure", ...args], { cwd: root, encoding: "utf8" });
-}
+const measured = (...args: string[]) => flatness("measure", ...args);
 
 function printed(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
+  const { status, stdout, stderr } = measured(...args);
   expect(status, stderr).toBe(0);
   return stdout;
 }
 
 function fails(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
+  const { status, stdout, stderr } = measured(...args);
   expect(stdout).toBe("");
   expect(status, stderr).toBe(2);
   return stderr.trim();
@@ -145,7 +142,7 @@ describe("--explain-weights", () => {
   });
 
   test("of a misfit is printed, and the misfit is the error", () => {
-    const { status, stdout, stderr } = flatness(
+    const { status, stdout, stderr } = measured(
       `${states}/model-folded.onnx`,
       "--weights",
       `${states}/plain.pt`,

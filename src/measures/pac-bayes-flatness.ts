@@ -8,9 +8,14 @@ export function noiseOptions({ noise, biases }: Task): Record<string, unknown> {
 }
 
 /** A refusal where there is no accuracy that noise could lower, or nothing that noise could be on. */
-export function withoutNoise(layers: readonly Layer[], { loss }: Task): Refusal | undefined {
+export function withoutNoise(layers: readonly Layer[], { b, loss, parameters }: Task): Refusal | undefined {
   if (!loss.correct) return { kind: "refusal", reason: `loss ${loss.name} has no accuracy for noise to lower` };
   if (layers.length === 0) return { kind: "refusal", reason: "the model has no layer with weights" };
+  for (const name of parameters) {
+    const type = b.constantOf(name)?.type ?? "float32";
+    if (type !== "float32")
+      return { kind: "refusal", reason: `noise is put on weights in float32, ${name} is ${type}` };
+  }
   return undefined;
 }
 

@@ -8,7 +8,7 @@ import { networkRows } from "./cases/networks.ts";
 import { trainingCases } from "./cases/training.ts";
 import type { Row } from "./row.ts";
 
-const cases: Readonly<Record<string, () => Promise<Row[]>>> = {
+const cases: Readonly<Record<string, () => AsyncIterable<Row> | Iterable<Row>>> = {
   measure: measureRows,
   networks: networkRows,
   memory: memoryRows,
@@ -22,7 +22,7 @@ for (const name of positionals) {
   if (chosen(name).length === 0) throw new Error(`no benchmark ${name}; there are ${Object.keys(cases).join(", ")}`);
 }
 for (const [, run] of positionals.length > 0 ? positionals.flatMap(chosen) : Object.entries(cases)) {
-  for (const row of await run()) {
+  for await (const row of run()) {
     rows.push(row);
     const goal = row.goal === undefined ? "" : `   goal ≤ ${row.goal}${row.holds ? "" : "   MISSED"}`;
     process.stdout.write(`${row.name.padEnd(52)} ${row.value.toPrecision(4).padStart(8)} ${row.unit}${goal}\n`);

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { compare } from "../forward.ts";
+import { compare, type Compared } from "../forward.ts";
 import { denseNetwork, FASHION, LENET_PREPROCESS, lenet5, lenetData, noise } from "../inputs.ts";
 import { row, type Row } from "../row.ts";
 
@@ -8,31 +8,32 @@ const IMAGES = 2000;
 const both = ["relative-flatness", "hessian-trace"];
 
 /** Relative flatness and trace of LeNet5 and an MLP, in forward passes of the same data. */
-export async function measureRows(): Promise<Row[]> {
+export async function* measureRows(): AsyncGenerator<Row> {
   const indices = Int32Array.from({ length: IMAGES }, (_, index) => index);
   const data = await lenetData(IMAGES);
   const model = lenet5();
-  const rows: Row[] = [];
-  const ratio = async (name: string, goal: number, options: Parameters<typeof compare>[3]) => {
-    const compared = await compare(model, data, indices, { measures: both, ...options });
-    rows.push(row(`LeNet5 ${name}`, compared.ratio, "forward passes", goal));
-    return compared;
-  };
-  const last = await ratio("last layer", 1.05, { layers: "last" });
-  rows.push(row("LeNet5 forward", last.forwardSeconds * 1000, "ms"));
-  await ratio("three dense layers", 2.3, { layers: ["fc1", "fc2", "fc3"] });
-  await ratio("five layers exact", 12, { method: "exact" });
-  const estimated = await ratio("five layers estimated", 6.5, { method: "probes" });
+  const compared = (options: Parameters<typeof compare>[3]) =>
+    compare(model, data, indices, { measures: both, ...options });
+  const ratioRow = (name: string, { ratio }: Compared, goal: number) =>
+    row(`LeNet5 ${name}`, ratio, "forward passes", goal);
+  const last = await compared({ layers: "last" });
+  yield ratioRow("last layer", last, 1.05);
+  yield row("LeNet5 forward", last.forwardSeconds * 1000, "ms");
+  yield ratioRow("three dense layers", await compared({ layers: ["fc1", "fc2", "fc3"] }), 2.3);
+  yield ratioRow("five layers exact", await compared({ method: "exact" }), 12);
+  const estimated = await compared({ method: "probes" });
+  yield ratioRow("five layers estimated", estimated, 6.5);
   const errors = estimated.result.results
     .filter(({ measure, method }) => measure === "relative-flatness" && method === "gauss-newton-probes")
     .map(({ value, standardError }) => (100 * (standardError?.probe ?? 0)) / value);
-  rows.push(row("LeNet5 estimate's standard error, worst layer", Math.max(...errors), "%", 0.3));
+  yield row("LeNet5 estimate's standard error, worst layer", Math.max(...errors), "%", 0.3);
   const mlp = await compare(denseNetwork(784, 2048, 2048, 10), noise(512, 784, 10), indices.subarray(0, 512), {
     measures: both,
     method: "exact",
   });
-  rows.push(row("MLP 784-2048-2048-10 exact", mlp.ratio, "forward passes", 10));
-  return [...rows, ...largeRows(), ...torchRows(last.forwardSeconds, last.seconds)];
+  yield row("MLP 784-2048-2048-10 exact", mlp.ratio, "forward passes", 10);
+  yield* largeRows();
+  yield* torchRows(last.forwardSeconds, last.seconds);
 }
 
 /** The last layer over 60 000 images as a user runs it, in a process of its own. */

@@ -10,17 +10,15 @@ const WIDTH = 5632;
 const LAYERS = 8;
 
 /** Peak memory of the last layer of a model of a gigabyte, whose weights lie in a file beside it. */
-export function memoryRows(): Promise<Row[]> {
+export function* memoryRows(): Generator<Row> {
   const folder = mkdtempSync(join(tmpdir(), "flatness-bench-"));
   try {
     const { model, data, bytes } = writeStoredModel(folder, WIDTH, LAYERS);
     const { stdout, stderr } = spawnSync(process.execPath, ["bench/stored.mjs", model, data], { encoding: "utf8" });
     if (!stdout) throw new Error(stderr);
     const { peak, seconds } = JSON.parse(stdout) as { peak: number; seconds: { total: number } };
-    return Promise.resolve([
-      row("last layer of a model of 1 GB, peak memory over its size", peak / bytes, "ratio", 1.3),
-      row("the same, whole measurement", seconds.total, "s"),
-    ]);
+    yield row("last layer of a model of 1 GB, peak memory over its size", peak / bytes, "ratio", 1.3);
+    yield row("the same, whole measurement", seconds.total, "s");
   } finally {
     rmSync(folder, { recursive: true });
   }

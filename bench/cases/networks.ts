@@ -13,14 +13,15 @@ const SAMPLES = 32;
 /** As many as have the plan of a large data set; one in twelve is drawn twice, as of 2 000. */
 const VIT_SAMPLES = 200;
 const PAIRED_SHARE = 1 / 12;
+/** As many as make the few that are drawn twice a batch of their own. */
+const GPT_SAMPLES = 96;
 const TOKENS = 64;
 const VOCABULARY = 128;
 /** Forward passes that each kind of layer may cost. */
 const GOALS: Readonly<Record<string, number>> = { "closed-form": 2, "taylor-exact": 30, "taylor-probes": 12 };
 
 /** ResNet-18 exact, and every layer of a ViT and a GPT by default, in forward passes of the same data. */
-export async function networkRows(): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* networkRows(): AsyncGenerator<Row> {
   const indices = Int32Array.from({ length: SAMPLES }, (_, index) => index);
   const resnet = await compare(
     resnet18(),
@@ -29,16 +30,16 @@ export async function networkRows(): Promise<Row[]> {
     { measures: ["relative-flatness"], method: "exact" },
     3,
   );
-  rows.push(row("ResNet-18 at 32×32, all 21 layers exact", resnet.ratio, "forward passes", 25));
+  yield row("ResNet-18 at 32×32, all 21 layers exact", resnet.ratio, "forward passes", 25);
   const many = Int32Array.from({ length: VIT_SAMPLES }, (_, index) => index);
-  rows.push(...(await everyLayer(vitTiny(), images(VIT_SAMPLES), many)));
-  rows.push(...(await everyLayer(gpt(), tokens(), indices)));
-  return [...rows, ...memoryRows()];
+  yield* everyLayer(vitTiny(), images(VIT_SAMPLES), many);
+  const texts = Int32Array.from({ length: GPT_SAMPLES }, (_, index) => index);
+  yield* everyLayer(gpt(), tokens(), texts);
+  yield* memoryRows();
 }
 
-async function everyLayer(subject: Subject, data: Dataset, indices: Int32Array): Promise<Row[]> {
+async function* everyLayer(subject: Subject, data: Dataset, indices: Int32Array): AsyncGenerator<Row> {
   const names = subject.graph.nodes.flatMap((node) => node.inputs.filter((input) => input.endsWith(".weight")));
-  const rows: Row[] = [];
   for (const name of new Set(names)) {
     const layer = name.replace(/\.weight$/, "");
     const options = {
@@ -48,9 +49,8 @@ async function everyLayer(subject: Subject, data: Dataset, indices: Int32Array):
     };
     const { ratio, result } = await compare(subject, data, indices, options, 1, 0);
     const method = result.results[0]?.method ?? "";
-    rows.push(row(`${subject.file} ${layer}, ${method}`, ratio, "forward passes", GOALS[method]));
+    yield row(`${subject.file} ${layer}, ${method}`, ratio, "forward passes", GOALS[method]);
   }
-  return rows;
 }
 
 function images(samples: number): Dataset {
@@ -62,8 +62,8 @@ function images(samples: number): Dataset {
 
 function tokens(): Dataset {
   const stream = new RandomStream(8, "tokens");
-  const draw = () => BigInt64Array.from({ length: SAMPLES * TOKENS }, () => BigInt(stream.below(VOCABULARY)));
-  const dims = [SAMPLES, TOKENS];
+  const draw = () => BigInt64Array.from({ length: GPT_SAMPLES * TOKENS }, () => BigInt(stream.below(VOCABULARY)));
+  const dims = [GPT_SAMPLES, TOKENS];
   return arrayDataset({ source: "noise", sha256: "" }, [
     { name: "x", type: "int64", dims, data: draw() },
     { name: "y", type: "int64", dims, data: draw() },

@@ -42,7 +42,7 @@ const WORKER_EPOCHS = 8;
 const WORKER_TIMES = 2;
 
 /** Training against PyTorch's in turn, one thread; regularizers against plain steps; two workers against one. */
-export const trainingCases: Readonly<Record<string, () => Promise<Row[]>>> = {
+export const trainingCases: Readonly<Record<string, () => AsyncGenerator<Row>>> = {
   ...Object.fromEntries(
     cases.map((each) => [`training-${each.torch}`, () => besideTorch((torch) => stepRows(torch, each))]),
   ),
@@ -51,11 +51,10 @@ export const trainingCases: Readonly<Record<string, () => Promise<Row[]>>> = {
   "training-workers": workerRows,
 };
 
-async function besideTorch(rows: (torch: Torch | undefined) => Promise<Row[]>): Promise<Row[]> {
+async function* besideTorch(rows: (torch: Torch | undefined) => Promise<Row[]>): AsyncGenerator<Row> {
   const torch = await Torch.start();
-  const made = await rows(torch);
+  yield* await rows(torch);
   await torch?.stop();
-  return made;
 }
 
 async function stepRows(torch: Torch | undefined, each: Case): Promise<Row[]> {
@@ -97,11 +96,10 @@ const regularizers: readonly [name: string, settings: NonNullable<RecipeInput["r
   ["SAM", [{ name: "sam" }], 2.15],
 ];
 
-async function regularizerRows(): Promise<Row[]> {
+async function* regularizerRows(): AsyncGenerator<Row> {
   const [batch, steps, times] = [64, 10, 40];
   const data = noiseData(batch * steps);
   const plain = await TrainingSteps.open(recipe({ name: "lenet5" }, batch), data);
-  const rows: Row[] = [];
   for (const [name, settings, goal] of regularizers) {
     const regularized = await TrainingSteps.open(recipe({ name: "lenet5" }, batch, { regularizers: settings }), data);
     const ratios: number[] = [];
@@ -110,18 +108,17 @@ async function regularizerRows(): Promise<Row[]> {
       const own = await regularized.seconds(steps);
       ratios.push((2 * own) / (before + (await plain.seconds(steps))));
     }
-    rows.push(row(`step of LeNet5 with ${name}, over a plain one`, median(ratios.slice(times >> 2)), "ratio", goal));
+    yield row(`step of LeNet5 with ${name}, over a plain one`, median(ratios.slice(times >> 2)), "ratio", goal);
   }
-  return rows;
 }
 
-async function workerRows(): Promise<Row[]> {
+async function* workerRows(): AsyncGenerator<Row> {
   const ratios: number[] = [];
   for (let time = 0; time < WORKER_TIMES; time++) {
     const one = await epochsPerSecond(1, WORKER_EPOCHS);
     ratios.push((await epochsPerSecond(2, WORKER_EPOCHS)) / one);
   }
-  return [row("one worker's epochs a second, over two workers'", 1 / median(ratios), "ratio", 1 / 1.9)];
+  yield row("one worker's epochs a second, over two workers'", 1 / median(ratios), "ratio", 1 / 1.9);
 }
 
 function mean(values: readonly number[]): number {

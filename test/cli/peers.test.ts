@@ -1,39 +1,20 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Result } from "../../src/evaluation/result.ts";
 import { defaultMeasures, measures } from "../../src/measures/catalog.ts";
+import { fails, printed } from "./command.ts";
 
-const root = resolve(import.meta.dirname, "../..");
 const golden = "test/golden/digits-mlp-relu";
 const model = `${golden}/model.onnx`;
 const data = ["--data", `${golden}/batch.npz`];
 const folder = mkdtempSync(join(tmpdir(), "flatness-peers-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function flatness(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/flatness.js", ...args], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  expect(status, stderr).toBe(0);
-  return stdout;
-}
-
-function fails(...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["bin/flatness.js", ...args], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  expect([status, stdout]).toEqual([2, ""]);
-  return stderr.trim();
-}
-
 describe("flatness measures", () => {
   test("says of every measure what the catalog says", () => {
-    const text = flatness("measures");
+    const text = printed("measures");
     expect(text.split("\n\n")).toHaveLength(measures.length);
     for (const { name, equation, source, invariances } of measures) {
       const block = text.split("\n\n").find((each) => each.startsWith(`${name}  `))!;
@@ -43,7 +24,7 @@ describe("flatness measures", () => {
 
   test("as JSON, into a file", () => {
     const out = join(folder, "measures.json");
-    expect(flatness("measures", "--format", "json", "--out", out)).toBe("");
+    expect(printed("measures", "--format", "json", "--out", out)).toBe("");
     const listed = JSON.parse(readFileSync(out, "utf8")) as Record<string, unknown>[];
     expect(listed.map(({ name }) => name)).toEqual(measures.map(({ name }) => name));
     expect(listed.filter(({ isDefault }) => isDefault).map(({ name }) => name)).toEqual(defaultMeasures);
@@ -62,7 +43,7 @@ describe("flatness measure", () => {
     const asked = ["measure", model, ...data, "--measures", "all,pac-bayes-bound", "--normalize", "std"];
     const more = ["--init", `${golden}/twin_neuron.onnx`, "--biases", "--prefactor", "4", "--noise-draws", "2"];
     const report = join(folder, "report.html");
-    const table = flatness(...asked, ...more, "--report", report);
+    const table = printed(...asked, ...more, "--report", report);
     expect(table).toContain("layers features over their standard deviation, weights times it");
     expect(table).toMatch(/^2 +32 × 32 +1 +66\.80 ± 15\.96 +22\.21 ± 5\.32/m);
     expect(table).toContain("whole network: ‖W‖² (biases: true) = 153.1, weights");
@@ -78,12 +59,12 @@ describe("flatness measure", () => {
     for (const part of ["fisher-rao-norm (biases: true)", "standard deviation", "generalization-gap: not measured"])
       expect(page).toContain(part);
 
-    const csv = flatness(...asked, ...more, "--format", "csv");
+    const csv = printed(...asked, ...more, "--format", "csv");
     expect(csv).toMatch(
       /^test\S*,,,,,,fisher-rao-norm,1\.13564\d*,0\.422\d*,0,64,directional-derivative,,,"\{""biases"":true\}"/m,
     );
 
-    const result = JSON.parse(flatness(...asked, ...more, "--format", "json")) as Result;
+    const result = JSON.parse(printed(...asked, ...more, "--format", "json")) as Result;
     const bound = result.results.filter(({ measure }) => measure === "pac-bayes-bound");
     expect(bound.map(({ layer, options }) => [layer, options])).toEqual([
       [null, { biases: true }],
@@ -112,11 +93,11 @@ describe("flatness measure", () => {
       "--test",
       "example:digits",
     ];
-    const result = JSON.parse(flatness(...asked, "--format", "json", "--layers", "last")) as Result;
+    const result = JSON.parse(printed(...asked, "--format", "json", "--layers", "last")) as Result;
     expect(result.test).toMatchObject({ source: "example:digits", split: "test", n: 360 });
     const gap = result.results.find(({ measure }) => measure === "generalization-gap")!;
     expect(gap.value).toBeCloseTo(result.test!.loss.value - result.loss.value, 9);
-    expect(flatness(...asked)).toMatch(
+    expect(printed(...asked)).toMatch(
       /^test   example:digits \(test\), n = 360: cross-entropy 0\.\d+ ± 0\.\d+, accuracy \d/m,
     );
   });
@@ -124,7 +105,7 @@ describe("flatness measure", () => {
   test("samples to test on that are measured on", () => {
     const asked = ["measure", "example:digits-mlp", "--data", "example:digits", "--test", "example:digits"];
     const message =
-      "error: --test example:digits: expected other samples than those measured on; --split and --test-split name parts of a source.";
+      "--test example:digits: expected other samples than those measured on; --split and --test-split name parts of a source.";
     expect(fails(...asked)).toBe(message);
     expect(fails(...asked, "--split", "test")).toBe(message);
     expect(fails(...asked, "--split", "train", "--test-split", "train")).toBe(message);
@@ -132,7 +113,7 @@ describe("flatness measure", () => {
 
   test("noise in proportion to weights has a flatness and no bound", () => {
     const asked = ["measure", model, ...data, "--noise", "magnitude-aware", "--noise-draws", "2", "--layers", "last"];
-    const table = flatness(...asked, "--measures", "pac-bayes-flatness,pac-bayes-bound");
+    const table = printed(...asked, "--measures", "pac-bayes-flatness,pac-bayes-bound");
     expect(table).toMatch(/pac-bayes-flatness \(noise: magnitude-aware\) = \d/);
     expect(table).toContain("not measured: pac-bayes-bound: the bound is that of noise of one size for all weights");
   });
@@ -140,7 +121,7 @@ describe("flatness measure", () => {
   test("initial weights of another network, and numbers that are none", () => {
     const init = "test/golden/digits-mlp-tanh/model.onnx";
     expect(fails("measure", model, ...data, "--init", init)).toBe(
-      `error: ${init}: expected the weights 0.weight of 32×64 that the model has, its 0.weight is 24×64.`,
+      `${init}: expected the weights 0.weight of 32×64 that the model has, its 0.weight is 24×64.`,
     );
     expect(fails("measure", model, ...data, "--prefactor", "-1")).toContain("expected a number above 0, such as 6.");
     expect(fails("measure", model, ...data, "--noise-draws", "1")).toContain("expected a whole number of at least 2.");

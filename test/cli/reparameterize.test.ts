@@ -9,7 +9,7 @@ import type { Result } from "../../src/evaluation/result.ts";
 import { readModel, readModelAsWritten } from "../../src/graph/files.ts";
 import type { ReparameterizationReport } from "../../src/reparameterize.ts";
 import { relativeError } from "../golden-model.ts";
-import { flatness } from "./command.ts";
+import { fails, printed } from "./command.ts";
 
 /** Two float32 programs of the same function: their values by 1e-5, their outputs by a little more. */
 const UNCHANGED = 1e-5;
@@ -19,20 +19,6 @@ const CHANGED = 0.01;
 const folder = mkdtempSync(join(tmpdir(), "flatness-twins-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const golden = (name: string) => `test/golden/${name}/model.onnx`;
-
-function printed(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
-  expect(status, stderr).toBe(0);
-  return stdout;
-}
-
-/** The message of a command that fails with exit code 2. */
-function fails(...args: string[]): string {
-  const { status, stdout, stderr } = flatness(...args);
-  expect(stdout).toBe("");
-  expect(status, stderr).toBe(2);
-  return stderr.trim().replace(/^error: /, "");
-}
 
 /** The same of a rewriting, run in this process: the message of its error. */
 async function refusal(...args: string[]): Promise<string> {

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { parseNpz } from "../../src/data/npz.ts";
 import type { Runs } from "../../src/evaluation/result.ts";
 import { goldenPath, relativeError } from "../golden-model.ts";
-import { flatness } from "./command.ts";
+import { fails, printed } from "./command.ts";
 
 /** Float32 on the device against float64: rounding of a few thousand products. */
 const TYPICAL = 1e-5;
@@ -26,28 +26,13 @@ const twins = Object.values(truth.twins);
 const models = [`${at}/model.onnx`, ...twins.map(({ file }) => `${at}/${file}`)];
 const truths = [truth.base, ...twins.map(({ from_file_float32_weights }) => from_file_float32_weights)];
 
-const measured = (...args: string[]) => flatness("measure", ...args);
-
-function printed(...args: string[]): string {
-  const { status, stdout, stderr } = measured(...args);
-  expect(status, stderr).toBe(0);
-  return stdout;
-}
-
-function fails(...args: string[]): string {
-  const { status, stdout, stderr } = measured(...args);
-  expect(stdout).toBe("");
-  expect(status, stderr).toBe(2);
-  return stderr.trim().replace(/^error: /, "");
-}
-
 describe("a network and its twins, by another program's float64", () => {
   const [out, report, samples] = ["runs.json", "runs.html", "runs.npz"].map((name) => join(folder, name)) as [
     string,
     string,
     string,
   ];
-  printed(...models, ...data, "--format", "json", "--out", out, "--report", report, "--per-sample", samples);
+  printed("measure", ...models, ...data, "--format", "json", "--out", out, "--report", report, "--per-sample", samples);
   const { runs } = JSON.parse(readFileSync(out, "utf8")) as Runs;
 
   test("a result a model, in the order given", () => {
@@ -78,7 +63,7 @@ describe("a network and its twins, by another program's float64", () => {
 });
 
 test("one table, a row a model; the same model twice is one row", () => {
-  const table = printed(models[0]!, models[5]!, models[0]!, ...data, "--layers", "last");
+  const table = printed("measure", models[0]!, models[5]!, models[0]!, ...data, "--layers", "last");
   expect(table).toMatch(/^models 2 in test\/golden\/digits-mlp-relu\/$/m);
   expect(table).toMatch(/^model.onnx +35\.48 ± 7\.97$/m);
   expect(table.match(/^model\.onnx +35\.48/gm)).toHaveLength(1);
@@ -87,7 +72,7 @@ test("one table, a row a model; the same model twice is one row", () => {
 
 test("CSV has the models in its lines", () => {
   const flags = ["--layers", "last", "--measures", "relative-flatness", "--format", "csv"];
-  const lines = printed(models[0]!, models[1]!, ...data, ...flags)
+  const lines = printed("measure", models[0]!, models[1]!, ...data, ...flags)
     .trim()
     .split("\n");
   expect(lines).toHaveLength(3);
@@ -96,23 +81,23 @@ test("CSV has the models in its lines", () => {
 
 describe("refuses", () => {
   test("one file of weights for several models", () => {
-    expect(fails(models[0]!, models[1]!, ...data, "--weights", "w.npz")).toMatch(
+    expect(fails("measure", models[0]!, models[1]!, ...data, "--weights", "w.npz")).toMatch(
       /^--weights: expected one model with it, as tensors go into one network; came 2: /,
     );
   });
 
   test("--invariance for several models", () => {
-    expect(fails(models[0]!, models[1]!, ...data, "--invariance", "2")).toMatch(
+    expect(fails("measure", models[0]!, models[1]!, ...data, "--invariance", "2")).toMatch(
       /^--invariance: .* one model, came several models\.$/,
     );
   });
 
   test("a model that is not there, before any is measured", () => {
-    expect(fails(models[0]!, "none.onnx", ...data)).toMatch(/^none\.onnx: /);
+    expect(fails("measure", models[0]!, "none.onnx", ...data)).toMatch(/^none\.onnx: /);
   });
 
   test("a model that the data do not fit, by its name", () => {
     const gpt = "test/golden/mini-gpt/model.onnx";
-    expect(fails(models[0]!, gpt, ...data)).toMatch(/mini-gpt\/model\.onnx: /);
+    expect(fails("measure", models[0]!, gpt, ...data)).toMatch(/mini-gpt\/model\.onnx: /);
   });
 });

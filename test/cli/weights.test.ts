@@ -6,7 +6,7 @@ import { npzBytes, parseNpz } from "../../src/data/npz.ts";
 import type { Result, Runs } from "../../src/evaluation/result.ts";
 import { bytesOf, safetensorsBytes, type Written } from "../checkpoints/safetensors-bytes.ts";
 import { goldenPath, relativeError } from "../golden-model.ts";
-import { flatness } from "./command.ts";
+import { fails, flatness, printed } from "./command.ts";
 
 /** Float32 on the device against float64: rounding of a few thousand products. */
 const TYPICAL = 1e-5;
@@ -17,21 +17,6 @@ const onImages = ["--data", `${lenet}/first-256.npz`, "--preprocess", "scale=255
 const states = "test/golden/state-dicts";
 const folder = mkdtempSync(join(tmpdir(), "flatness-weights-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const measured = (...args: string[]) => flatness("measure", ...args);
-
-function printed(...args: string[]): string {
-  const { status, stdout, stderr } = measured(...args);
-  expect(status, stderr).toBe(0);
-  return stdout;
-}
-
-function fails(...args: string[]): string {
-  const { status, stdout, stderr } = measured(...args);
-  expect(stdout).toBe("");
-  expect(status, stderr).toBe(2);
-  return stderr.trim();
-}
 
 // Six trained networks, three formats in turn: .npz as it is, with DataParallel's prefix, and .safetensors.
 const all = parseNpz(readFileSync(goldenPath("lenet5-fashion", "weights.npz")), "weights.npz");
@@ -78,7 +63,7 @@ describe("six LeNet5 through --weights on one graph", () => {
 
   test("as a pattern: κ and trace of every layer, a run each, epochs as people count", () => {
     const outputs = ["--format", "json", "--out", out, "--report", report, "--per-sample", samples];
-    printed(model, "--weights", join(folder, "epoch-*"), ...onImages, ...outputs);
+    printed("measure", model, "--weights", join(folder, "epoch-*"), ...onImages, ...outputs);
     const { schema, runs } = JSON.parse(readFileSync(out, "utf8")) as Runs;
     expect(schema).toBe(1);
     expect(runs.map((run) => run.model.weights?.file)).toEqual(names.map((name) => join(folder, name)));
@@ -98,14 +83,14 @@ describe("six LeNet5 through --weights on one graph", () => {
 
   test("as parts of one file, given one by one; the last layer as a table", () => {
     const parts = ["net04", "net05"].map((part) => `${lenet}/weights.npz#${part}`);
-    const text = printed(model, "--weights", ...parts, ...onImages, "--layers", "last");
+    const text = printed("measure", model, "--weights", ...parts, ...onImages, "--layers", "last");
     expect(text).toContain(`model  ${model} (opset 13) with 2 files of weights in ${lenet}/\n`);
     expect(text).toMatch(/^weights\.npz#net04 +79\.78 ± 10\.16$/m);
     expect(text).toMatch(/^weights\.npz#net05 +251\.3 ± 30\.1$/m);
   });
 
   test("one file is one result", () => {
-    const text = printed(model, "--weights", join(folder, names[1]!), ...onImages, "--format", "json");
+    const text = printed("measure", model, "--weights", join(folder, names[1]!), ...onImages, "--format", "json");
     const result = JSON.parse(text) as Result;
     expect(result.model.weights).toMatchObject({ file: join(folder, names[1]!) });
     expectTruth(result, 1);
@@ -114,7 +99,7 @@ describe("six LeNet5 through --weights on one graph", () => {
 
 describe("--explain-weights", () => {
   test("prints what becomes what, of torch.save's dictionary, without data", () => {
-    const text = printed(`${states}/model.onnx`, "--weights", `${states}/nested.pt`, "--explain-weights");
+    const text = printed("measure", `${states}/model.onnx`, "--weights", `${states}/nested.pt`, "--explain-weights");
     expect(text).toContain(`${states}/nested.pt → ${states}/model.onnx: 17 of 17 weights\n`);
     expect(text).toMatch(/^onnx::MatMul_71 +\[16, 8\] +model\.module\.down\.weight +\[8, 16\] +module +transposed$/m);
     expect(text).toMatch(/^fc\.bias +\[3\] +model\.module\.fc\.bias +\[3\] +name$/m);
@@ -126,7 +111,7 @@ describe("--explain-weights", () => {
   test("as JSON; two files are a list", () => {
     const files = ["plain", "nested"].map((name) => `${states}/${name}.pt`);
     const args = ["--explain-weights", "--format", "json"];
-    const one = JSON.parse(printed(`${states}/model.onnx`, "--weights", files[0]!, ...args));
+    const one = JSON.parse(printed("measure", `${states}/model.onnx`, "--weights", files[0]!, ...args));
     expect(one.matches).toHaveLength(17);
     expect(one.matches).toContainEqual({
       initializer: "onnx::MatMul_70",
@@ -137,12 +122,13 @@ describe("--explain-weights", () => {
       layout: "turned",
     });
     expect([one.missing, one.leftOver, one.misfit]).toEqual([[], [], undefined]);
-    const two = JSON.parse(printed(`${states}/model.onnx`, "--weights", ...files, ...args));
+    const two = JSON.parse(printed("measure", `${states}/model.onnx`, "--weights", ...files, ...args));
     expect(two.map(({ weights }: { weights: { file: string } }) => weights.file)).toEqual(files);
   });
 
   test("of a misfit is printed, and the misfit is the error", () => {
-    const { status, stdout, stderr } = measured(
+    const { status, stdout, stderr } = flatness(
+      "measure",
       `${states}/model-folded.onnx`,
       "--weights",
       `${states}/plain.pt`,
@@ -192,14 +178,16 @@ describe("errors say what was expected, what came, what to do", () => {
     ],
     ["no data", [model, "--weights", first], /required option '--data <source>' not specified$/],
   ])("%s", (_, args, message) => {
-    expect(fails(...args)).toMatch(message);
+    expect(fails("measure", ...args)).toMatch(message);
   });
 
   test("a damaged file among several is found before any is measured", () => {
     const bad = join(folder, "damaged.npz");
     writeFileSync(bad, readFileSync(first).subarray(0, 100_000));
     const out = join(folder, "never.json");
-    expect(fails(model, "--weights", first, bad, ...onImages, "--out", out)).toMatch(/damaged\.npz: truncated/);
+    expect(fails("measure", model, "--weights", first, bad, ...onImages, "--out", out)).toMatch(
+      /damaged\.npz: truncated/,
+    );
     expect(existsSync(out)).toBe(false);
   });
 });

@@ -108,7 +108,7 @@ function kernelCotangent(at: Pullback): ValueId {
   const outer = b.dims(given).slice(0, lead);
   const positions = count(spatial);
   const columns = reshape(b, given, [...outer, batch, groups, channels / groups, positions]);
-  const product = channels / groups < positions ? sampleBySample(at, columns) : allSamples(at, columns);
+  const product = channels / groups <= positions ? sampleBySample(at, columns) : allSamples(at, columns);
   return reshape(b, inKernelOrder(b, node, product), [...outer, ...b.dims(node.inputs[1] as ValueId)]);
 }
 

@@ -1,5 +1,5 @@
 import type { StudyRun } from "../studies/study-run.ts";
-import type { MeasureSummary, Summary } from "../studies/summary.ts";
+import type { MeasureSummary, StrataSummary, Summary } from "../studies/summary.ts";
 import { type Content, type Markup, markup } from "./markup.ts";
 import { significant } from "./number.ts";
 import { drawn, factList, page } from "./page.ts";
@@ -76,19 +76,18 @@ function controlTable(summary: Summary): Markup | false {
   if (rows.length === 0) return false;
   return table(
     "With what else differs held fixed",
-    ["measure", "held fixed", "#whole", "#within", "groups", ""],
+    ["measure", "held fixed", "#whole", "#within", "#p", "groups", ""],
     rows,
-    `Whole and within are ${correlationLabel(summary.correlation)}, the latter the mean over the groups; the partial correlation is Spearman’s ρ of ranks after regression on all controls together.`,
+    `Whole and within are ${correlationLabel(summary.correlation)}, the latter the mean over the groups with the p of a permutation test within them; the partial correlation is Spearman’s ρ of ranks after regression on all controls together.`,
   );
 }
 
 function controlRows(each: MeasureSummary, { correlation }: Summary): Markup[] {
   const whole = each.correlations[correlation].value;
-  const strata = each.strata.map(({ by, within, signDiffers, strata: groups }) => {
-    const shown = groups.map(({ name, n, value }) => `${printable(name)}: ${two(value)} (n = ${n})`).join("; ");
+  const strata = each.strata.map(({ by, within, pValue: p, signDiffers, strata: groups }) => {
     const warning = signDiffers && markup`<b>sign differs</b>`;
     return markup`<tr><th scope="row">${seriesLabel(each)}</th><td>${columnLabel(by)}</td>
-<td class="number">${two(whole)}</td><td class="number">${two(within)}</td><td class="reason">${shown}</td><td>${warning}</td></tr>\n`;
+<td class="number">${two(whole)}</td><td class="number">${two(within)}</td><td class="number">${pValue(p)}</td><td class="reason">${groupsText(groups)}</td><td>${warning}</td></tr>\n`;
   });
   if (!each.partial) return strata;
   const ofRanks = each.correlations.spearman.value;
@@ -96,9 +95,21 @@ function controlRows(each: MeasureSummary, { correlation }: Summary): Markup[] {
   const differs = spearman !== null && ofRanks !== null && spearman * ofRanks < 0 && markup`<b>sign differs</b>`;
   return [
     ...strata,
-    markup`<tr><th scope="row">${seriesLabel(each)}</th><td>partial: ${controls.map(columnLabel).join(", ")}</td>
-<td class="number">${two(ofRanks)}</td><td class="number">${two(spearman)}</td><td class="reason">Spearman ρ</td><td>${differs}</td></tr>\n`,
+    markup`<tr><th scope="row">${seriesLabel(each)}</th><td>partial</td>
+<td class="number">${two(ofRanks)}</td><td class="number">${two(spearman)}</td><td></td><td class="reason">Spearman ρ given ${controls.map(columnLabel).join(", ")}</td><td>${differs}</td></tr>\n`,
   ];
+}
+
+/** More groups than these are counted. */
+const MOST_LISTED = 8;
+
+function groupsText(groups: StrataSummary["strata"]): string {
+  if (groups.length <= MOST_LISTED) {
+    return groups.map(({ name, n, value }) => `${printable(name)}: ${two(value)} (n = ${n})`).join("; ");
+  }
+  const values = groups.flatMap(({ value }) => (value === null ? [] : [value]));
+  const [above, below] = [values.filter((value) => value > 0).length, values.filter((value) => value < 0).length];
+  return `${groups.length} groups: ${above} above 0, ${below} below`;
 }
 
 function gridTable({ measures }: Summary): Markup | false {

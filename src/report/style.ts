@@ -32,6 +32,7 @@ p.faint { max-width: 82ch; }
   display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 1px; margin: 0;
   background: var(--line); border: 1px solid var(--line); border-radius: 8px; overflow: hidden;
 }
+.facts + p { margin-top: 16px; }
 .facts > div { background: var(--card); padding: 14px 16px; }
 .facts dt { color: var(--faint); font-size: 0.8rem; }
 .facts dd { margin: 2px 0 0; overflow-wrap: anywhere; }
@@ -45,7 +46,7 @@ tbody th { font-weight: 600; }
 th.number, td.number { text-align: right; }
 .error { display: inline-block; text-align: left; color: var(--faint); }
 sub, sup { line-height: 0; }
-td.reason { white-space: normal; color: var(--faint); }
+td.reason { white-space: normal; min-width: 220px; color: var(--faint); }
 figure {
   margin: 0; padding: 14px; background: #ffffff; border: 1px solid var(--line); border-radius: 8px; color-scheme: light;
 }

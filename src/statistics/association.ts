@@ -52,6 +52,8 @@ export interface Stratification {
   readonly strata: readonly Stratum[];
   /** Mean of the strata's correlations, each weighted with its n; NaN where none has a value. */
   readonly within: number;
+  /** Of a permutation test of that mean, each group's samples put in random orders among themselves. */
+  readonly pValue: number;
   /** Strata whose sign is the other than the whole's. */
   readonly reversed: readonly string[];
   /** Whether the correlation within the strata has the other sign than that of the whole (Simpson's paradox). */
@@ -65,6 +67,8 @@ const SMALLEST_STRATUM = 4;
  * A correlation group by group. Where the groups differ in x and y for a common reason (an optimiser, where training stopped), the
  * whole can have the other sign than every one of its parts.
  *
+ * Cost: some 2 000 correlations of every group.
+ *
  * @param groups the group of each sample; groups of fewer than 4 samples are listed with a value of NaN
  */
 export function stratified(
@@ -72,21 +76,37 @@ export function stratified(
   x: ArrayLike<number>,
   y: ArrayLike<number>,
   groups: readonly string[],
+  options: Resampling = {},
 ): Stratification {
   const members = new Map<string, number[]>();
   for (const [index, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), index]);
+  const at = (values: ArrayLike<number>, indices: readonly number[]) => indices.map((index) => values[index]!);
   const strata = [...members].map(([name, indices]): Stratum => {
-    const at = (values: ArrayLike<number>) => indices.map((index) => values[index]!);
-    const value = indices.length < SMALLEST_STRATUM ? Number.NaN : correlation(at(x), at(y));
+    const value = indices.length < SMALLEST_STRATUM ? Number.NaN : correlation(at(x, indices), at(y, indices));
     return { name, n: indices.length, value };
   });
   const known = strata.filter(({ value }) => !Number.isNaN(value));
   const weight = known.reduce((sum, { n }) => sum + n, 0);
   const within = known.reduce((sum, { n, value }) => sum + n * value, 0) / weight;
+  const parts = known.map(({ name }) => {
+    const indices = members.get(name)!;
+    return { indices, x: Float64Array.from(at(x, indices)) };
+  });
+  // A random order of all samples puts those of each group in a random order of their own.
+  const place = new Int32Array(groups.length);
+  const permuted = (order: Int32Array) => {
+    for (const [index, sample] of order.entries()) place[sample] = index;
+    const sum = parts.reduce((total, part) => {
+      const moved = part.indices.toSorted((one, other) => place[one]! - place[other]!);
+      return total + moved.length * correlation(part.x, at(y, moved));
+    }, 0);
+    return sum / weight;
+  };
   const whole = correlation(x, y);
   return {
     strata,
     within,
+    pValue: parts.length === 0 ? Number.NaN : permutationTest(groups.length, permuted, options).pValue,
     reversed: known.filter(({ value }) => value * whole < 0).map(({ name }) => name),
     signDiffers: within * whole < 0,
   };

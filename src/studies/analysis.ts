@@ -91,7 +91,7 @@ function measureSummaries(study: Study, runs: readonly StudyRun[]): MeasureSumma
         names.map((name) => [name, { ...found[index]![name], adjusted: finite(adjusted[name][index]!) }]),
       ) as Record<CorrelationName, CorrelationSummary>,
       partial: controls.length === 0 ? null : partialOf(each, controls),
-      strata: controls.map((name) => strataOf(each, name, analysis)),
+      strata: [...controls.map((name) => strataOf(each, name, analysis)), ...cellsOf(each, settings, analysis)],
       granulated: settings && granulatedOf(each, settings),
       signError: settings && signErrorOf(each, settings),
       warnings: each.warnings,
@@ -100,6 +100,9 @@ function measureSummaries(study: Study, runs: readonly StudyRun[]): MeasureSumma
 }
 
 const names = Object.keys(correlations) as CorrelationName[];
+
+/** What the strata of equal settings are called. */
+const ALL_SETTINGS = "all settings together";
 
 function associationsOf(x: readonly number[], y: readonly number[], analysis: Analysis) {
   return Object.fromEntries(names.map((name) => [name, associationOf(name, x, y, analysis)])) as Record<
@@ -145,16 +148,32 @@ function partialOf({ x, y, runs }: Series, names_: readonly string[]): MeasureSu
   };
 }
 
-function strataOf({ x, y, runs }: Series, by: string, { correlation, strata: count }: Analysis): StrataSummary {
-  const control = controlOf(runs, by);
+function strataOf(series: Series, by: string, analysis: Analysis): StrataSummary {
+  const control = controlOf(series.runs, by);
+  const { strata } = analysis;
   const groups =
-    typeof control[0] === "number" && new Set<number | string>(control).size > count
-      ? quantileGroups(control as number[], count)
+    typeof control[0] === "number" && new Set<number | string>(control).size > strata
+      ? quantileGroups(control as number[], strata)
       : control.map(String);
-  const found = stratified(correlations[correlation], x, y, groups);
+  return stratifiedBy(by, series, groups, analysis);
+}
+
+/** Runs whose settings are all the same, which differ by their seeds alone: one stratification, where cells are large enough. */
+function cellsOf(series: Series, settings: Settings | null, analysis: Analysis): StrataSummary[] {
+  const axes = Object.values(settings ?? {});
+  if (axes.length < 2) return [];
+  const cells = series.runs.map((_, run) => axes.map((axis) => axis[run]).join(", "));
+  const found = stratifiedBy(ALL_SETTINGS, series, cells, analysis);
+  return found.within === null ? [] : [found];
+}
+
+function stratifiedBy(by: string, { x, y }: Series, groups: readonly string[], analysis: Analysis): StrataSummary {
+  const { correlation, confidence, resamples, seed } = analysis;
+  const found = stratified(correlations[correlation], x, y, groups, { confidence, resamples, seed });
   return {
     by,
     within: finite(found.within),
+    pValue: finite(found.pValue),
     signDiffers: found.signDiffers,
     strata: found.strata
       .map(({ name, n, value }) => ({ name, n, value: finite(value) }))

@@ -72,6 +72,8 @@ export interface CorrelationSummary {
 export interface StrataSummary {
   readonly by: string;
   readonly within: number | null;
+  /** Of a permutation test within the groups. */
+  readonly pValue: number | null;
   readonly signDiffers: boolean;
   readonly strata: readonly { readonly name: string; readonly n: number; readonly value: number | null }[];
 }

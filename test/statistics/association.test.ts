@@ -3,6 +3,7 @@ import { association, quantileGroups, stratified } from "../../src/statistics/as
 import { kendall, pearson, spearman } from "../../src/statistics/correlation.ts";
 import { benjaminiHochberg } from "../../src/statistics/false-discovery.ts";
 import { partialPearson } from "../../src/statistics/partial-correlation.ts";
+import { RandomStream } from "../../src/statistics/random.ts";
 import { normals } from "../sketch.ts";
 
 /** Shares of simulations lie within this many of their standard errors. */
@@ -101,6 +102,27 @@ describe("strata", () => {
     expect(spearman(x, y)).toBeGreaterThan(0.4);
     expect(found.strata.map(({ value }) => value)).toEqual([-1, -1]);
     expect(found).toMatchObject({ within: -1, reversed: ["a", "b"], signDiffers: true });
+  });
+
+  test("its p value counts orders within the groups", () => {
+    // Of the 24 · 24 orders two have a mean of ±1: both groups turned the one way, or both the other.
+    const { pValue } = stratified(spearman, x, y, groups, { resamples: 20_000 });
+    const expected = 2 / 24 ** 2;
+    expect(Math.abs(pValue - expected)).toBeLessThan(4 * Math.sqrt(expected / 20_000));
+  });
+
+  test("its p value is that of chance where y has nothing to do with x", () => {
+    // Groups that differ much in both: a test that mixed them would find them related.
+    const stream = new RandomStream(5, "strata");
+    const small = Array.from({ length: 300 }, (_, seed) => {
+      const [one = [], other = []] = [x, y].map(() =>
+        groups.map((group) => 100 * Number(group === "b") + stream.normal()),
+      );
+      return stratified(kendall, one, other, groups, { resamples: 200, seed }).pValue;
+    }).filter((p) => p <= 0.1).length;
+    // Binomial, 300 · 0.1 with a standard deviation of 5.2; the few values that the mean can take make it rather fewer.
+    expect(small).toBeGreaterThan(30 - 4 * 5.2);
+    expect(small).toBeLessThan(30 + 4 * 5.2);
   });
 
   test("small groups are listed and do not count", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { association } from "../../src/statistics/association.ts";
+import { association, stratified } from "../../src/statistics/association.ts";
 import { kendall, spearman } from "../../src/statistics/correlation.ts";
 import { partialSpearman } from "../../src/statistics/partial-correlation.ts";
 import { analyse } from "../../src/studies/analysis.ts";
@@ -38,10 +38,14 @@ describe("a summary", () => {
 
   test("warns where a control's strata have the other sign than the whole", () => {
     const { measures } = analyse(study("controls: [optimizer]"), simpson, []);
+    const x = simpson.map((each) => each.values[0]!.value);
+    const y = simpson.map((each) => each.facts["generalization-gap"] as number);
+    const optimizer = simpson.map((each) => String(each.settings["optimizer"]));
     expect(measures[0]!.strata).toEqual([
       {
         by: "optimizer",
         within: -1,
+        pValue: stratified(kendall, x, y, optimizer, { resamples: 100 }).pValue,
         signDiffers: true,
         strata: [
           { name: "adam", n: 4, value: -1 },
@@ -49,11 +53,36 @@ describe("a summary", () => {
         ],
       },
     ]);
-    const x = simpson.map((each) => each.values[0]!.value);
-    const y = simpson.map((each) => each.facts["generalization-gap"] as number);
-    const optimizer = simpson.map((each) => String(each.settings["optimizer"]));
     expect(measures[0]!.partial!.spearman).toBe(partialSpearman(x, y, [optimizer]));
     expect(measures[0]!.partial!.spearman).toBeLessThan(0);
+  });
+
+  test("looks at runs that have all settings in common, where there are four of them", () => {
+    // In each of four cells the gap grows with the measure; from cell to cell it falls more.
+    const cell = (optimizer: string, batchSize: number, place: number, size = 4) =>
+      Array.from({ length: size }, (_, seed) =>
+        run(`${optimizer}${batchSize}${seed}`, 10 * place + seed, seed - 10 * place, {
+          settings: { optimizer, batchSize },
+        }),
+      );
+    const cells = [...cell("sgd", 16, 0), ...cell("sgd", 32, 1), ...cell("adam", 16, 2)];
+    const [measure] = analyse(study("controls: [optimizer]"), [...cells, ...cell("adam", 32, 3, 3)], []).measures;
+    expect(measure!.correlations.kendall.value).toBeLessThan(0);
+    expect(measure!.strata.map(({ by, signDiffers }) => [by, signDiffers])).toEqual([
+      ["optimizer", false],
+      ["all settings together", true],
+    ]);
+    expect(measure!.strata[1]).toMatchObject({
+      within: 1,
+      strata: [
+        { name: "16, adam", n: 4, value: 1 },
+        { name: "16, sgd", n: 4, value: 1 },
+        { name: "32, adam", n: 3, value: null },
+        { name: "32, sgd", n: 4, value: 1 },
+      ],
+    });
+    const few = [...cell("sgd", 16, 0, 3), ...cell("sgd", 32, 1, 3), ...cell("adam", 16, 2, 3)];
+    expect(analyse(study("controls: []"), few, []).measures[0]!.strata).toEqual([]);
   });
 
   test("does not warn where they agree, and leaves out controls that do not vary", () => {

@@ -21,21 +21,17 @@ export interface Signs {
 }
 
 /**
- * P M_i Qᵀ/√k, [B, K·k], of each sample's M_i = Wᵀ ∂ℓ_i/∂W = Σ_t Wᵀγ_it φ_itᵀ, without ever forming M_i: P adds the rows of
- * M_i with random signs into K buckets (a count sketch), Q has k rows of random signs. For any fixed sum M of the M_i the
- * expectation of ‖P M Qᵀ/√k‖² over P and Q is ‖M‖², its relative variance at most 2/K + 2/k + 4/(Kk). Of a grouped layer, the sum
- * over the groups, each with a P of its own.
+ * Sums over samples of the sketches s_i = P M_i Qᵀ/√k, [K·k], and of their ‖s_i‖², [], of each sample's M_i = Wᵀ ∂ℓ_i/∂W =
+ * Σ_t Wᵀγ_it φ_itᵀ, without ever forming M_i: P adds the rows of M_i with random signs into K buckets (a count sketch), Q has k rows of
+ * random signs. For any fixed sum M of the M_i the expectation of ‖P M Qᵀ/√k‖² over P and Q is ‖M‖², its relative variance at most
+ * 2/K + 2/k + 4/(Kk). Of a grouped layer, the sum over the groups, each with a P of its own. Where a sample has one position the s_i
+ * are not formed either.
  *
  * Cost: k/d of the layer's own.
  *
  * @param pulled ∂ℓ_i/∂z of each use, [1, …its dims]
  */
-export function gradientSketch(b: Builder, layer: Layer, pulled: ReadonlyMap<ValueId, ValueId>, signs: Signs): ValueId {
-  return sketchOf(b, factorsOf(b, layer, pulled, signs));
-}
-
-/** Σ_i of the sketches s_i, [K·k], and Σ_i ‖s_i‖², []; where a sample has one position, without forming the s_i. */
-export function gradientSketchSums(
+export function gradientSketch(
   b: Builder,
   layer: Layer,
   pulled: ReadonlyMap<ValueId, ValueId>,

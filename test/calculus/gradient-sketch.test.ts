@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { gradientSketch, gradientSketchSums, type Signs } from "../../src/calculus/gradient-sketch.ts";
+import { gradientSketch, type Signs } from "../../src/calculus/gradient-sketch.ts";
 import { pullBack } from "../../src/calculus/vjp.ts";
 import { instantiate } from "../../src/graph/instantiate.ts";
 import { findLayers } from "../../src/graph/layers.ts";
 import { expand, reduceSum, square } from "../../src/graph/operators.ts";
 import { RandomStream } from "../../src/statistics/random.ts";
-import { maximumError } from "../float64-array.ts";
+import { maximumError, type Array64 } from "../float64-array.ts";
 import { outputsAt, sampleOf } from "../float64-curvature.ts";
 import { constantOf, run, type Decisions } from "../float64-reference.ts";
 import { float32Array, valuesOf } from "../run-graph.ts";
@@ -18,33 +18,34 @@ const ROUNDING = 2e-5;
 /** All rows of M in one bucket and nothing but pluses: the sum of all elements of M. */
 const ones: Signs = { sign: () => 1, below: () => 0 };
 
-/** A network's layers, and what is pulled back to them under the loss ½Σf² of the outputs. */
-function pulledBack({ graph, x }: Sketched) {
+/** Sums of the sketches of every layer, and of their squared lengths, over some samples under the loss ½Σf² of the outputs. */
+async function sums({ graph }: Sketched, x: Array64, signs: (name: string) => Signs) {
+  const batch = x.dims[0]!;
   const { builder: b } = instantiate(graph, new Map([["x", { type: "float32", dims: x.dims }]]), new Map());
   const layers = findLayers(b);
   const output = graph.outputs[0]!.name;
   const axes = b.dims(output).flatMap((_, axis) => (axis === 0 ? [] : [axis]));
   const twice = reduceSum(b, square(b, output), axes);
   const targets = layers.flatMap(({ uses }) => uses.map((use) => use.preactivation));
-  const pulled = pullBack(b, new Map([[twice, expand(b, b.scalar(0.5), [1, x.dims[0]!])]]), targets, 1);
-  return { b, layers, pulled };
+  const pulled = pullBack(b, new Map([[twice, expand(b, b.scalar(0.5), [1, batch])]]), targets, 1);
+  const made = layers.map((layer) => [layer.name, gradientSketch(b, layer, pulled, signs(layer.name))] as const);
+  const wanted = made.flatMap(([name, { sum, squares }]) => [
+    [`${name} sum`, sum] as const,
+    [`${name} squares`, squares] as const,
+  ]);
+  const got = await valuesOf(b, Object.fromEntries(wanted), { x: float32Array(x) });
+  return new Map(made.map(([name]) => [name, { sum: [...got[`${name} sum`]!], squares: got[`${name} squares`]![0]! }]));
 }
 
-/** Sketches of every layer, a list of numbers a sample. */
-async function sketches(net: Sketched, signs: (name: string) => Signs): Promise<Map<string, number[][]>> {
-  const { x } = net;
-  const { b, layers, pulled } = pulledBack(net);
-  const wanted = Object.fromEntries(
-    layers.map((layer) => [layer.name, gradientSketch(b, layer, pulled, signs(layer.name))] as const),
-  );
-  const got = await valuesOf(b, wanted, { x: float32Array(x) });
-  return new Map(
-    layers.map(({ name }) => {
-      const data = got[name]!;
-      const size = data.length / x.dims[0]!;
-      return [name, Array.from({ length: x.dims[0]! }, (_, i) => [...data.subarray(i * size, (i + 1) * size)])];
-    }),
-  );
+/** Sketches of every layer, a list of numbers a sample: the sums over one sample. */
+async function sketches(net: Sketched, signs: (name: string) => Signs, samples = net.x.dims[0]!) {
+  const found = new Map<string, number[][]>();
+  for (let sample = 0; sample < samples; sample++) {
+    for (const [name, { sum }] of await sums(net, sampleOf(net.x, sample), signs)) {
+      found.set(name, [...(found.get(name) ?? []), sum]);
+    }
+  }
+  return found;
 }
 
 /** M_i = Wᵀ ∂ℓ_i/∂W by the difference of outputs, exact as with decisions at kinks kept the network is affine in W: m·m of each group. */
@@ -95,15 +96,12 @@ test.each(Object.entries(tinyNetworks))("%s: sums over samples are those of the 
   const net = make();
   const signs = (name: string) => new RandomStream(7, name);
   const each = await sketches(net, signs);
-  const { b, layers, pulled } = pulledBack(net);
-  for (const layer of layers) {
-    const { sum, squares } = gradientSketchSums(b, layer, pulled, signs(layer.name));
-    const got = await valuesOf(b, { sum, squares }, { x: float32Array(net.x) });
-    const lists = each.get(layer.name)!;
-    const sums = lists[0]!.map((_, place) => lists.reduce((all, list) => all + list[place]!, 0));
-    expect(maximumError(got["sum"]!, sums)).toBeLessThan(ROUNDING);
+  for (const [name, { sum, squares }] of await sums(net, net.x, signs)) {
+    const lists = each.get(name)!;
+    const expected = lists[0]!.map((__, place) => lists.reduce((all, list) => all + list[place]!, 0));
+    expect(maximumError(sum, expected)).toBeLessThan(ROUNDING);
     const squared = lists.flat().reduce((all, value) => all + value * value, 0);
-    expect(maximumError(got["squares"]!, [squared])).toBeLessThan(ROUNDING);
+    expect(maximumError([squares], [squared])).toBeLessThan(ROUNDING);
   }
 });
 
@@ -120,7 +118,7 @@ test("its squared length is that of Wᵀ∂ℓ/∂W in the mean over signs, with
     const lengths: number[] = [];
     for (let seed = 0; seed < draws; seed++) {
       const stream = (name: string): Signs => (name === layer.name ? new RandomStream(seed, name) : ones);
-      const [first] = (await sketches(net, stream)).get(layer.name)!;
+      const [first] = (await sketches(net, stream, 1)).get(layer.name)!;
       lengths.push(first!.reduce((sum, value) => sum + value * value, 0) / truth);
     }
     const mean = lengths.reduce((sum, value) => sum + value, 0) / draws;

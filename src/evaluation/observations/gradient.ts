@@ -1,4 +1,4 @@
-import { gradientSketchSums } from "../../calculus/gradient-sketch.ts";
+import { gradientSketch } from "../../calculus/gradient-sketch.ts";
 import { pullBack } from "../../calculus/vjp.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import type { Layer } from "../../graph/layers.ts";
@@ -41,7 +41,7 @@ export function observeGradient(prepared: Prepared, layers: readonly Layer[], se
   const sums = new Map<Layer, Sums>();
   for (const layer of layers) {
     if (!layer.uses.some(({ preactivation }) => pulled.has(preactivation))) continue;
-    const { sum, squares } = gradientSketchSums(b, layer, pulled, new RandomStream(seed, `gradient ${layer.name}`));
+    const { sum, squares } = gradientSketch(b, layer, pulled, new RandomStream(seed, `gradient ${layer.name}`));
     values.set(sumKey(layer), sum);
     values.set(squaresKey(layer), squares);
     sums.set(layer, { sum: new Float64Array(b.dims(sum)[0] as number), squares: 0 });

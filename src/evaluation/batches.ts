@@ -26,19 +26,45 @@ export interface FedBatch {
 }
 
 /** The samples of a source, a batch at a time; memory is that of a batch. */
-export async function* fedBatches(
+export function fedBatches(
   source: Source,
   batch: number,
   signal: AbortSignal | undefined,
   indices: Int32Array = source.indices,
 ): AsyncGenerator<FedBatch> {
-  const { data, binding, labels } = source;
+  const arrays = [...source.binding.arrays, source.labels];
+  return readBatches(source, { arrays, batch, signal, indices }, (read, chosen) => feedsOf(source, read, chosen, batch));
+}
+
+/** The samples of a source without their labels, a batch at a time. */
+export function inputBatches(
+  source: Source,
+  batch: number,
+  signal: AbortSignal | undefined,
+  indices: Int32Array,
+): AsyncGenerator<FedBatch> {
+  const { binding } = source;
+  return readBatches(source, { arrays: binding.arrays, batch, signal, indices }, (read) => binding.feeds(read, batch));
+}
+
+interface Reading {
+  readonly arrays: readonly string[];
+  readonly batch: number;
+  readonly signal: AbortSignal | undefined;
+  readonly indices: Int32Array;
+}
+
+async function* readBatches(
+  { data }: Source,
+  { arrays, batch, signal, indices }: Reading,
+  feedsOfBatch: (read: Batch, chosen: Int32Array) => Map<ValueId, RuntimeArray>,
+): AsyncGenerator<FedBatch> {
   let read: Batch | undefined;
   for (let start = 0; start < indices.length; start += batch) {
     signal?.throwIfAborted();
     const chosen = indices.subarray(start, start + batch);
-    read = await data.read(chosen, [...binding.arrays, labels], read);
-    yield { start, n: chosen.length, feeds: feedsOf(source, read, chosen, batch) };
+    read = await data.read(chosen, arrays, read);
+    yield { start, n: chosen.length, feeds: feedsOfBatch(read, chosen) };
   }
 }
 
@@ -50,14 +76,16 @@ export function sampleWeights(n: number, batch: number, type: "float32" | "float
 
 /** What goes into a graph at a batch size: inputs and labels of the samples `indices`, which have been read. */
 export function feedsOf(source: Source, read: Batch, indices: Int32Array, batch: number): Map<ValueId, RuntimeArray> {
-  const { binding, loss, terms, labels, ignoreIndex } = source;
-  const feeds = binding.feeds(read, batch);
+  return source.binding.feeds(read, batch).set(LABELS, labelsOf(source, read, indices, batch));
+}
+
+/** Labels of the samples `indices`, which have been read, as a loss takes them, padded to the batch. */
+export function labelsOf(source: Source, read: Batch, indices: Int32Array, batch: number): RuntimeArray {
+  const { loss, terms, labels, ignoreIndex } = source;
   const given = read.get(labels) as NamedArray;
   const options: LabelOptions = { ignoreIndex, sample: (index) => indices[index] as number };
-  const prepared = loss.prepare(given, terms, options);
-  const data = padded(prepared.data, indices.length, batch);
-  feeds.set(LABELS, { type: prepared.type, dims: [batch, ...prepared.dims.slice(1)], data });
-  return feeds;
+  const { type, dims, data } = loss.prepare(given, terms, options);
+  return { type, dims: [batch, ...dims.slice(1)], data: padded(data, indices.length, batch) };
 }
 
 /** What of the feeds a graph reads. */
@@ -65,5 +93,7 @@ export function fedTo(
   inputs: ReadonlySet<ValueId>,
   ...feeds: readonly ReadonlyMap<ValueId, RuntimeArray>[]
 ): Map<ValueId, RuntimeArray> {
-  return new Map(feeds.flatMap((map) => [...map]).filter(([name]) => inputs.has(name)));
+  const fed = new Map<ValueId, RuntimeArray>();
+  for (const map of feeds) for (const [name, array] of map) if (inputs.has(name)) fed.set(name, array);
+  return fed;
 }

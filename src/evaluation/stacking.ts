@@ -2,15 +2,16 @@ import type { ValueId } from "../graph/graph.ts";
 import { partAbove } from "../graph/part-after.ts";
 import { count, type Dims, type TypedArray } from "../graph/tensor.ts";
 import type { RuntimeArray, Session } from "../runtime/session.ts";
-import { fedBatches, fedTo, type FedBatch, type Source } from "./batches.ts";
+import { fedTo, inputBatches, labelsOf, type FedBatch, type Source } from "./batches.ts";
 import { padded } from "./binding.ts";
 import { evenChunk } from "./cost.ts";
+import { LABELS } from "./names.ts";
 import { inputsOf, type Pass, type Trunk } from "./pass.ts";
 import type { PlannedRow } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 
 /** Batches that are stacked: what the nodes behind the network cost by their number is then small beside the network. */
-const MOST_STACKED = 16;
+const MOST_STACKED = 64;
 /** Elements of the stacked values: they are copied, and stand in memory. */
 const LARGEST_STACK = 2 ** 20;
 
@@ -64,7 +65,7 @@ export function stacked(pass: Pass, prepared: Prepared, rows: readonly PlannedRo
 /**
  * The samples of a source as a pass with a trunk reads them, a stack at a time.
  *
- * @param onBatch told how many samples the network has seen
+ * @param onBatch told how many samples the network has seen, but for the last of a stack
  */
 export async function* stackedBatches(
   source: Source,
@@ -75,12 +76,17 @@ export async function* stackedBatches(
   indices: Int32Array,
 ): AsyncGenerator<FedBatch> {
   let stack = new Stack(batch);
-  for await (const { start, n, feeds } of fedBatches(source, trunk.batch, signal, indices)) {
-    const outputs = await network.run(fedTo(trunk.inputs, feeds));
-    stack.push(n, fedTo(inputs, feeds, outputs));
-    onBatch(start + n);
-    if (stack.n + trunk.batch <= batch && start + n < indices.length) continue;
-    yield { start: start + n - stack.n, n: stack.n, feeds: stack.feeds() };
+  for await (const { start, n, feeds } of inputBatches(source, trunk.batch, signal, indices)) {
+    stack.push(n, fedTo(inputs, feeds, await network.run(fedTo(trunk.inputs, feeds))));
+    const done = start + n;
+    if (stack.n + trunk.batch <= batch && done < indices.length) {
+      onBatch(done);
+      continue;
+    }
+    const chosen = indices.subarray(done - stack.n, done);
+    const read = await source.data.read(chosen, [source.labels]);
+    const fed = stack.feeds().set(LABELS, labelsOf(source, read, chosen, batch));
+    yield { start: done - stack.n, n: stack.n, feeds: fed };
     stack = new Stack(batch);
   }
 }

@@ -61,7 +61,7 @@ describe.each([
     const whole = await measured(model, data, { ...options, batch: n }, n);
     const batches = Math.ceil(n / 3);
     if (n > 3) {
-      const stacks = Math.ceil(batches / 16);
+      const stacks = Math.ceil(batches / 64);
       const stack = Math.ceil(batches / stacks);
       expect(stacked.runs).toEqual([stacks, batches]);
       expect(stacked.sizes).toEqual([3 * stack, 3]);

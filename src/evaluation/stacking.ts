@@ -12,7 +12,7 @@ import type { Prepared } from "./prepare.ts";
 
 /** Batches that are stacked: what the nodes behind the network cost by their number is then small beside the network. */
 const MOST_STACKED = 64;
-/** Elements of the stacked values: they are copied, and stand in memory. */
+/** Elements of the stacked values, the scores among them: they stand in memory. */
 const LARGEST_STACK = 2 ** 20;
 
 /**
@@ -24,7 +24,7 @@ const LARGEST_STACK = 2 ** 20;
  */
 export function stackedBatchCount(at: Prepared, rows: readonly PlannedRow[], batch: number, samples: number): number {
   if (!rows.every(({ plan }) => isOfScores(plan))) return 1;
-  const cut = [...new Set(cutOf(at, rows))].map((value) => at.b.typeIfKnown(value)?.dims);
+  const cut = [...new Set([at.scores, ...cutOf(at, rows)])].map((value) => at.b.typeIfKnown(value)?.dims);
   if (!cut.every((dims) => dims?.[0] === at.batch)) return 1;
   const elements = cut.reduce((sum, dims) => sum + count(dims as Dims) / at.batch, 0);
   const most = Math.min(MOST_STACKED, Math.floor(LARGEST_STACK / (elements * batch)));
@@ -36,11 +36,15 @@ function isOfScores(plan: PlannedRow["plan"]): boolean {
   return plan.kind === "weights" || (plan.kind === "samples" && plan.method === "forward");
 }
 
-/** The values that a pass over such rows reads of the network, in the same order in every instance. */
-function cutOf({ scores, layers }: Prepared, rows: readonly PlannedRow[]): ValueId[] {
+/**
+ * The values that a pass over such rows reads of the network, in the same order in every instance. Scores that are a layer's own
+ * pre-activations are made of its features, for all batches of a stack at once.
+ */
+function cutOf({ scores, layers, above }: Prepared, rows: readonly PlannedRow[]): ValueId[] {
   const names = new Set(rows.flatMap(({ layer, plan }) => (layer && plan.kind !== "weights" ? [layer.name] : [])));
-  const uses = layers.filter(({ name }) => names.has(name)).flatMap((layer) => layer.uses);
-  return [scores, ...uses.map(({ features }) => features)];
+  const read = layers.filter(({ name }) => names.has(name));
+  const features = read.flatMap(({ uses }) => uses.map((use) => use.features));
+  return read.some((layer) => above(layer).kind === "logits") ? features : [scores, ...features];
 }
 
 /**

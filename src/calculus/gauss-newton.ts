@@ -82,13 +82,25 @@ function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
   const [count, batch] = b.dims(columns) as [number, number];
   const product = matMul(b, featuresAt(b, layer), columnsSideBySide(b, columns));
   const stacked = reshape(b, product, [batch, groups, featureWidth(layer) * count, d / groups]);
+  let known: ValueId | undefined;
+  const gram = () => (known ??= matMul(b, swap(b, stacked), stacked));
+  const along = (matrix: ValueId) => sumBeyond(b, mul(b, gram(), matrix), 1);
   return {
-    trace: () => squaredNorm(b, stacked, 1),
-    weighted: () => {
-      const gram = matMul(b, swap(b, stacked), stacked);
-      return sumBeyond(b, mul(b, gram, weightGram(b, layer)), 1);
-    },
+    trace: () => (d / groups <= LARGEST_SHARED_GRAM ? along(unitBlocks(b, layer)) : squaredNorm(b, stacked, 1)),
+    weighted: () => along(weightGram(b, layer)),
   };
+}
+
+/** Rows up to which U Uᵀ is hardly dearer than the squares of U, and of use to both forms. */
+const LARGEST_SHARED_GRAM = 32;
+
+/** The identity of each group, [G, d/G, d/G]. */
+function unitBlocks(b: Builder, { d, groups }: Layer): ValueId {
+  const rows = d / groups;
+  const values = Float32Array.from({ length: d * rows }, (_, place) =>
+    Number(Math.floor(place / rows) % rows === place % rows),
+  );
+  return b.constant(Tensor.float32([groups, rows, rows], values));
 }
 
 /** Up to so many multiplications W Wᵀ is made in float64; above, the runtime makes it when the session opens. */

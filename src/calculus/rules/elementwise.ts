@@ -46,7 +46,10 @@ function above(at: Differentiated, bound = 0): ValueId {
   return cast(at.b, at.b.add("Greater", [operand(at), at.b.scalar(bound)]), "float32");
 }
 
-const relu = elementwise("piecewise-linear", (at) => above(at));
+/** The output tells the sign as well as the input does: a runtime that joins ReLU to the operator before it need not keep the input. */
+const relu = elementwise("piecewise-linear", ({ b, node }) =>
+  cast(b, b.add("Greater", [node.outputs[0] as ValueId, b.scalar(0)]), "float32"),
+);
 
 const leakyRelu = elementwise("piecewise-linear", (at) => {
   const below = float(at.node, "alpha", 0.01);

@@ -37,22 +37,37 @@ export async function forwardSeconds(subject: Subject, data: Dataset, indices: I
   return seconds;
 }
 
+export interface Repeats {
+  /** Measurements that count. */
+  readonly runs?: number;
+  readonly warmups?: number;
+  /** Forward passes before each measurement, and after the last: a long measurement is held against the mean around it. */
+  readonly forwards?: number;
+}
+
 /** A measurement against plain forward passes, in turn, one thread; sessions are opened anew, and opening is not counted. */
 export async function compare(
   subject: Subject,
   data: Dataset,
   indices: Int32Array,
   options: MeasureOptions,
-  runs = 7,
-  warmups = 1,
+  { runs = 7, warmups = 1, forwards = 1 }: Repeats = {},
 ): Promise<Compared> {
   const pairs: { forward: number; measured: number }[] = [];
   let result: Result | undefined;
+  const forward = async () => {
+    let sum = 0;
+    for (let time = 0; time < forwards; time++) sum += await forwardSeconds(subject, data, indices);
+    return sum / forwards;
+  };
+  let before = await forward();
   for (let run = 0; run < runs + warmups; run++) {
-    const forward = await forwardSeconds(subject, data, indices);
     const sampled = { data, indices, description: "" };
     ({ result } = await measureModel(subject, sampled, { ...options, threads: 1 }, nodeRuntime));
-    if (run >= warmups) pairs.push({ forward, measured: result.seconds["run"] as number });
+    const after = await forward();
+    if (run >= warmups)
+      pairs.push({ forward: (before + after) / 2, measured: result.seconds["run"] as number });
+    before = after;
   }
   return {
     ratio: median(pairs.map(({ forward, measured }) => measured / forward)),

@@ -28,7 +28,7 @@ export async function* networkRows(): AsyncGenerator<Row> {
     images(SAMPLES),
     indices,
     { measures: ["relative-flatness"], method: "exact" },
-    3,
+    { runs: 3 },
   );
   yield row("ResNet-18 at 32×32, all 21 layers exact", resnet.ratio, "forward passes", 25);
   const many = Int32Array.from({ length: VIT_SAMPLES }, (_, index) => index);
@@ -47,7 +47,7 @@ async function* everyLayer(subject: Subject, data: Dataset, indices: Int32Array)
       layers: [layer],
       pairedSamples: Math.round(PAIRED_SHARE * indices.length),
     };
-    const { ratio, result } = await compare(subject, data, indices, options, 1, 0);
+    const { ratio, result } = await compare(subject, data, indices, options, { runs: 1, warmups: 0, forwards: 2 });
     const method = result.results[0]?.method ?? "";
     yield row(`${subject.file} ${layer}, ${method}`, ratio, "forward passes", GOALS[method]);
   }

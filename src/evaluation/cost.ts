@@ -34,11 +34,23 @@ const FEW_SAMPLES = 200;
 /** A column that is pulled back through a smooth network costs about so many forward passes. */
 const SMOOTH_COLUMN = 2;
 
+/** The network above a layer as a share of the whole, by multiplications. */
+function shareAbove(all: readonly Layer[], layer: Layer): number {
+  const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
+  return work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
+}
+
+/**
+ * Predicted cost of a sweep of second order along so many directions, in forward passes of the model. As measured: each runs through the
+ * network above, and what is no product of it costs a tenth of a pass.
+ */
+export function sweepCost(all: readonly Layer[], layer: Layer, directions: number): number {
+  return 3 + directions * (shareAbove(all, layer) + 0.1);
+}
+
 /** As measured: probes cost two forward passes, and so many for the whole network above and each probe. */
 function probesCost(all: readonly Layer[], layer: Layer, probes: number): number {
-  const work = (list: readonly Layer[]) => list.reduce((sum, each) => sum + forwardWork(each), 0);
-  const above = work(all.slice(all.indexOf(layer) + 1)) / (work(all) || 1);
-  return 2 + 2.5 * probes * above;
+  return 2 + 2.5 * probes * shareAbove(all, layer);
 }
 
 function partCost(all: readonly Layer[], layer: Layer, columns: number): number {

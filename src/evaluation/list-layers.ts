@@ -7,8 +7,8 @@ import { instantiate } from "../graph/instantiate.ts";
 import { findLayers, type Layer } from "../graph/layers.ts";
 import { reshape } from "../graph/operators.ts";
 import { count } from "../graph/tensor.ts";
-import { directionCount, LARGEST_DIRECTIONS } from "../measures/layer-curvature.ts";
-import { columnCost, probeCost } from "./cost.ts";
+import { directionCount, isSwept } from "../measures/layer-curvature.ts";
+import { columnCost, probeCost, sweepCost } from "./cost.ts";
 import { rawOutputs } from "./outputs.ts";
 
 /** What `flatness layers` prints. */
@@ -75,9 +75,6 @@ function scoresOf(b: Builder, output: ValueId): { scores: ValueId; columns: numb
   return { scores: reshape(b, output, [1, terms, classes]), columns: terms * Math.max(1, classes - 1) };
 }
 
-/** A sweep's cost in forward passes, as measured: a direction costs less than a pass. */
-const SWEEP_COST = { direction: 0.4, base: 3 };
-
 function methodOf(
   b: Builder,
   layer: Layer,
@@ -96,6 +93,7 @@ function methodOf(
   }
   const mixes = layer.positions > 1 && mixesPositions(b, layer, scores);
   const directions = directionCount(layer, "weighted", mixes);
-  if (directions > LARGEST_DIRECTIONS) return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
-  return { method: "taylor-exact", cost: SWEEP_COST.direction * directions + SWEEP_COST.base };
+  const cost = sweepCost(all, layer, directions);
+  if (!isSwept(layer, mixes, directions, cost)) return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
+  return { method: "taylor-exact", cost };
 }

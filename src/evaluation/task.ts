@@ -2,7 +2,7 @@ import { mixesPositions } from "../calculus/position-mixing.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Layer } from "../graph/layers.ts";
 import type { Task } from "../measures/measure.ts";
-import { columnCost } from "./cost.ts";
+import { columnCost, sweepCost } from "./cost.ts";
 import type { MeasureOptions } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
 import { initialOf, weightsOf } from "./weights.ts";
@@ -49,5 +49,6 @@ export function taskOf(
       return found;
     },
     columnCost: throughColumns.length === 0 ? 1 : columnCost(at.layers, throughColumns, columns),
+    sweepCost: (layer, directions) => sweepCost(at.layers, layer, directions),
   };
 }

@@ -6,7 +6,9 @@ import type { CurvatureMethod, Form, Plan, Refusal, Task } from "./measure.ts";
 /** Above this predicted cost, in forward passes, `auto` estimates with columns. */
 const LARGEST_COLUMN_COST = 32;
 /** Up to this many directions `auto` sweeps along all of them. */
-export const LARGEST_DIRECTIONS = 512;
+const LARGEST_DIRECTIONS = 512;
+/** Above this predicted cost, in forward passes, `auto` does not sweep where one set of directions serves many positions. */
+const LARGEST_SWEEP_COST = 40;
 
 /** Where positions are mixed and samples are more than these, more probed samples serve better than so many directions. */
 const FEW_SAMPLES = 1000;
@@ -47,8 +49,15 @@ function columnMethod({ loss, method, columnCost, terms }: Task): CurvatureMetho
 function sweepMethod(layer: Layer, task: Task, form: Form): CurvatureMethod {
   if (task.method !== "auto") return task.method === "exact" ? "taylor-exact" : "taylor-probes";
   const mixes = task.mixes(layer);
-  const most = mixes && task.samples > FEW_SAMPLES ? LARGEST_DIRECTIONS_OF_MANY : LARGEST_DIRECTIONS;
-  return directionCount(layer, form, mixes) <= most ? "taylor-exact" : "taylor-probes";
+  const directions = directionCount(layer, form, mixes);
+  if (mixes && task.samples > FEW_SAMPLES && directions > LARGEST_DIRECTIONS_OF_MANY) return "taylor-probes";
+  return isSwept(layer, mixes, directions, task.sweepCost(layer, directions)) ? "taylor-exact" : "taylor-probes";
+}
+
+/** Whether `auto` sweeps along so many directions of a layer, at such a cost in forward passes, on few samples. */
+export function isSwept(layer: Layer, mixes: boolean, directions: number, cost: number): boolean {
+  const atAll = mixes ? directions : directions * rowCount(layer);
+  return atAll <= LARGEST_DIRECTIONS || (!mixes && directions <= LARGEST_DIRECTIONS && cost <= LARGEST_SWEEP_COST);
 }
 
 /** Directions of the exact sweep: the rank of W Wᵀ or of the identity, times the features where positions are mixed. */

@@ -64,6 +64,8 @@ export interface Task extends Scored {
   mixes(layer: Layer): boolean;
   /** Predicted cost of the exact columns for all layers that take them, in forward passes of the model. */
   readonly columnCost: number;
+  /** Predicted cost of a sweep along so many directions of a layer, in forward passes of the model. */
+  sweepCost(layer: Layer, directions: number): number;
 }
 
 /** Why a measure cannot be had for a layer. */

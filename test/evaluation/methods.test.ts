@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { columnCost } from "../../src/evaluation/cost.ts";
+import { arrayDataset } from "../../src/data/array-dataset.ts";
+import { columnCost, sweepCost } from "../../src/evaluation/cost.ts";
+import type { MeasureOptions } from "../../src/evaluation/options.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 import { goldenBatch, goldenModel, goldenTruth, measureAll, relativeError, rowOf } from "../golden-model.ts";
-import { measureSketch } from "../sketch-data.ts";
+import { measureSketch, modelOf } from "../sketch-data.ts";
 import { Sketch, type Sketched } from "../sketch.ts";
 
 /** float32 against float64: as the golden tests. */
@@ -47,6 +49,45 @@ describe("auto", () => {
     const measured = await measureSketch(classifier(5), "cross-entropy", { method: "probes" });
     expect(rowOf(measured, "a", "relative-flatness").method).toBe("gauss-newton-probes");
   });
+});
+
+/** `positions` rows, each for itself 64 → tanh 64 → tanh 64 → 16 classes, relative flatness. */
+function rowByRow(positions: number, options: MeasureOptions = {}) {
+  const s = new Sketch(54, [positions, 64]);
+  const a = s.op("Tanh", [s.op("MatMul", ["x", s.columns("a", 64, 64)])]);
+  const b = s.op("Tanh", [s.op("MatMul", [a, s.columns("b", 64, 64)])]);
+  const { graph, x } = s.done(s.op("MatMul", [b, s.columns("c", 64, 16)]), 24);
+  const y = BigInt64Array.from({ length: 24 * positions }, (_, row) => BigInt(row % 16));
+  const data = arrayDataset({ source: "sketch", sha256: "" }, [
+    { name: "x", type: "float32", dims: x.dims, data: Float32Array.from(x.data) },
+    { name: "y", type: "int64", dims: [24, positions], data: y },
+  ]);
+  return measureAll(modelOf(graph), data, { measures: ["relative-flatness"], ...options });
+}
+
+describe("auto, where a smooth network serves each position for itself", () => {
+  test("sweeps while that is no dearer than 40 forward passes", async () => {
+    const [measured, exact] = [await rowByRow(16), await rowByRow(16, { method: "exact" })];
+    const methods = measured.result.results.map(({ method }) => method);
+    expect(methods).toEqual(["taylor-probes", "taylor-exact", "closed-form"]);
+    const [estimated, swept] = [measured, exact].map((each) => rowOf(each, "a", "relative-flatness"));
+    expect(swept!.method).toBe("taylor-exact");
+    const error = estimated!.standardError!.probe!;
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(0.3 * swept!.value);
+    expect(Math.abs(estimated!.value - swept!.value)).toBeLessThan(4 * error);
+  });
+
+  test("and always where each position's directions are few all the same", async () => {
+    expect(rowOf(await rowByRow(8), "a", "relative-flatness").method).toBe("taylor-exact");
+  });
+});
+
+test("predicted cost of a sweep by hand: each direction through what is above, and a tenth of a pass", () => {
+  const layer = (d: number, m: number, positions: number) => ({ d, m, positions, groups: 1 }) as Layer;
+  const all = [layer(4, 10, 1), layer(5, 4, 1), layer(3, 5, 1)];
+  expect(sweepCost(all, all[0]!, 4)).toBeCloseTo(3 + 4 * (35 / 75 + 0.1), 12);
+  expect(sweepCost(all, all[2]!, 3)).toBeCloseTo(3.3, 12);
 });
 
 test("predicted cost by hand: a pass, and each column through what is above and the products", () => {

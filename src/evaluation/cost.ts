@@ -96,6 +96,23 @@ const MOST_FOLDED = { columns: 288, sweeps: 160 };
 const LEAST_FOLDED = 8;
 const MOST_SAMPLES = { columns: 48, sweeps: 16 };
 const MOST_DIRECTIONS = 32;
+const FORWARD_BATCH = 32;
+const PRODUCT_BATCH = 64;
+
+/** Samples at once of a forward pass: where it runs fastest, and no more than memory bears. */
+export function forwardBatch(largest: number): number {
+  return Math.max(1, Math.min(FORWARD_BATCH, Math.floor(CACHED.columns / largest)));
+}
+
+/** Samples at once of a forward pass and one back: the first run of a larger batch would wait for memory longer than it computes. */
+export function gradientBatch(largest: number): number {
+  return Math.max(1, Math.min(MOST_SAMPLES.columns, Math.floor(CACHED.sweeps / largest)));
+}
+
+/** Samples at once of a Hessian-vector product. */
+export function productBatch(largest: number): number {
+  return Math.max(1, Math.min(PRODUCT_BATCH, Math.floor(CACHED.columns / largest)));
+}
 
 /** Samples at once for so many columns. */
 export function columnBatch(columns: number, largest: number): number {

@@ -15,7 +15,17 @@ import { bindInputs } from "./binding.ts";
 import { checkMeasurable, checkWeights } from "./checks.ts";
 import { chooseLayers, chooseLoss, labelField } from "./choice.ts";
 import { columnsPass } from "./columns-pass.ts";
-import { columnBatch, evenChunk, largestValue, probeBatch, PROBES, sweepSize } from "./cost.ts";
+import {
+  columnBatch,
+  evenChunk,
+  forwardBatch,
+  gradientBatch,
+  largestValue,
+  probeBatch,
+  PROBES,
+  productBatch,
+  sweepSize,
+} from "./cost.ts";
 import { featureSpreads, scalesOf, type FeatureSpread } from "./feature-deviations.ts";
 import { exactHessianPass, probedHessianPass, type SweptLayer } from "./hessian-pass.ts";
 import { iterate } from "./iteration.ts";
@@ -56,15 +66,10 @@ export interface Measurement {
   readonly perSample: readonly PerSample[];
 }
 
-/** Samples at once where a forward pass is all that is run. */
-const FORWARD_BATCH = 32;
 /** Columns that one run takes. */
 const LARGEST_COLUMN_CHUNK = 80;
-const PRODUCT_BATCH = 64;
 const PAIRED_SAMPLES = 160;
 const IGNORED = -100;
-/** Elements of the largest value of one run in float64. */
-const LARGEST_SPREAD = 4e6;
 
 /**
  * Measures a model on data: every requested measure of every requested layer, in one pass for all that the columns of the loss
@@ -112,7 +117,7 @@ export async function measureModel(
   const chosen = chooseLayers(first, options.layers ?? "all");
   const spreads = new Map<string, FeatureSpread>();
   if (normalize) {
-    const at = await prepared(limit(Math.max(1, Math.min(FORWARD_BATCH, Math.floor(LARGEST_SPREAD / largest)))));
+    const at = await prepared(limit(forwardBatch(largest)));
     const names = chosen.map(({ name }) => name);
     const scaled = at.layers.filter((layer) => names.includes(layer.name) && obstacle(at.above(layer)) === undefined);
     for (const [name, spread] of await featureSpreads(at, scaled, sourceAt(at), running)) spreads.set(name, spread);
@@ -185,7 +190,7 @@ export async function measureModel(
     );
   }
   const onTest =
-    tested && (await runTest(await prepared(limit(FORWARD_BATCH, tested.indices.length)), rows, tested, running));
+    tested && (await runTest(await prepared(limit(forwardBatch(largest), tested.indices.length)), rows, tested, running));
   const { iterated, refused: unfound } = await iterate(rows, {
     task,
     source,
@@ -193,7 +198,7 @@ export async function measureModel(
     meanTerms: losses.meanTerms,
     running: { ...running, onBatch: () => undefined },
     note: progress.note,
-    prepared: async () => prepared(limit(PRODUCT_BATCH)),
+    prepared: async () => prepared(limit(productBatch(largest))),
   });
   const correct = totals.moments.get(CORRECT);
   const finished = performance.now();
@@ -284,6 +289,5 @@ function mainBatch(forms: readonly PlannedForm[], estimated: number, chunk: numb
   const methods = forms.map((form) => form.method);
   if (methods.includes("gauss-newton-exact")) return columnBatch(chunk, largest);
   if (methods.includes("gauss-newton-probes")) return columnBatch(estimated, largest);
-  // The gradient is pulled back to the layers that are swept.
-  return methods.every((method) => method === "closed-form") ? FORWARD_BATCH : columnBatch(1, largest);
+  return methods.every((method) => method === "closed-form") ? forwardBatch(largest) : gradientBatch(largest);
 }

@@ -89,8 +89,11 @@ export function largestValue({ b, batch }: { readonly b: Builder; readonly batch
   return largest;
 }
 
-/** Elements of the largest value of one run that the caches bear: sweeps read theirs several times, columns once or twice. */
-const CACHED = { columns: 4e6, sweeps: 1e6 };
+/**
+ * Elements of the largest value of one run. Of columns and sweeps the caches bear as many: sweeps read theirs several times, columns once
+ * or twice. A gradient is one of a few runs, the first of which waits for memory longer than it computes where that is more.
+ */
+const CACHED = { columns: 4e6, sweeps: 1e6, gradients: 4e5 };
 /** Columns or directions × samples, whatever the size. */
 const MOST_FOLDED = { columns: 288, sweeps: 160 };
 const LEAST_FOLDED = 8;
@@ -104,9 +107,9 @@ export function forwardBatch(largest: number): number {
   return Math.max(1, Math.min(FORWARD_BATCH, Math.floor(CACHED.columns / largest)));
 }
 
-/** Samples at once of a forward pass and one back: the first run of a larger batch would wait for memory longer than it computes. */
+/** Samples at once of a forward pass and one back. */
 export function gradientBatch(largest: number): number {
-  return Math.max(1, Math.min(MOST_SAMPLES.columns, Math.floor(CACHED.sweeps / largest)));
+  return Math.max(1, Math.min(MOST_SAMPLES.columns, Math.floor(CACHED.gradients / largest)));
 }
 
 /** Samples at once of a Hessian-vector product. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { columnCost, hasExactPart, probeCost } from "../../src/evaluation/cost.ts";
+import { columnCost, forwardBatch, gradientBatch, hasExactPart, probeCost, productBatch } from "../../src/evaluation/cost.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 
 /** Dense layers of 2·3, 3·4 and 4·2 weights at one position: 6, 12 and 8 multiplications, 26 in all. */
@@ -29,4 +29,10 @@ describe("predicted cost in forward passes, by hand", () => {
     expect([10, 11].map((columns) => hasExactPart(all, first, columns, few))).toEqual([true, false]);
     expect(hasExactPart(all, first, 10, { probes: 4, samples: 2000 })).toBe(false);
   });
+});
+
+test("samples at once, by hand: as fast as can be, and no more than memory bears", () => {
+  expect([1000, 125_000, 4_000_001].map(forwardBatch)).toEqual([32, 32, 1]);
+  expect([1000, 50_000, 400_001].map(gradientBatch)).toEqual([48, 8, 1]);
+  expect([1000, 100_000, 4_000_001].map(productBatch)).toEqual([64, 40, 1]);
 });

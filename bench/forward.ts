@@ -65,8 +65,7 @@ export async function compare(
     const sampled = { data, indices, description: "" };
     ({ result } = await measureModel(subject, sampled, { ...options, threads: 1 }, nodeRuntime));
     const after = await forward();
-    if (run >= warmups)
-      pairs.push({ forward: (before + after) / 2, measured: result.seconds["run"] as number });
+    if (run >= warmups) pairs.push({ forward: (before + after) / 2, measured: result.seconds["run"] as number });
     before = after;
   }
   return {

@@ -33,7 +33,9 @@ export function fedBatches(
   indices: Int32Array = source.indices,
 ): AsyncGenerator<FedBatch> {
   const arrays = [...source.binding.arrays, source.labels];
-  return readBatches(source, { arrays, batch, signal, indices }, (read, chosen) => feedsOf(source, read, chosen, batch));
+  return readBatches(source, { arrays, batch, signal, indices }, (read, chosen) =>
+    feedsOf(source, read, chosen, batch),
+  );
 }
 
 /** The samples of a source without their labels, a batch at a time. */

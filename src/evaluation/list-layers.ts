@@ -94,6 +94,7 @@ function methodOf(
   const mixes = layer.positions > 1 && mixesPositions(b, layer, scores);
   const directions = directionCount(layer, "weighted", mixes);
   const cost = sweepCost(all, layer, directions);
-  if (!isSwept(layer, mixes, directions, cost)) return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
+  if (!isSwept(layer, mixes, directions, cost))
+    return { method: "taylor-probes", cost: probeCost(all, layer, columns) };
   return { method: "taylor-exact", cost };
 }

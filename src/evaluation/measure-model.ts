@@ -190,7 +190,8 @@ export async function measureModel(
     );
   }
   const onTest =
-    tested && (await runTest(await prepared(limit(forwardBatch(largest), tested.indices.length)), rows, tested, running));
+    tested &&
+    (await runTest(await prepared(limit(forwardBatch(largest), tested.indices.length)), rows, tested, running));
   const { iterated, refused: unfound } = await iterate(rows, {
     task,
     source,

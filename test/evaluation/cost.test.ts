@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { columnCost, forwardBatch, gradientBatch, hasExactPart, probeCost, productBatch } from "../../src/evaluation/cost.ts";
+import {
+  columnCost,
+  forwardBatch,
+  gradientBatch,
+  hasExactPart,
+  probeCost,
+  productBatch,
+} from "../../src/evaluation/cost.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 
 /** Dense layers of 2·3, 3·4 and 4·2 weights at one position: 6, 12 and 8 multiplications, 26 in all. */

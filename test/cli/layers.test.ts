@@ -91,7 +91,8 @@ describe("a transformer", () => {
     // 32 directions instead of 32 for each of 16 rows.
     for (const name of ["att.proj", "f1", "f2"]) {
       expect(cost(`blocks.1.${name}`)).toBeLessThan(cost("blocks.1.att.qkv") / 8);
-      expect(cost(`blocks.0.${name}`)).toBe(cost("blocks.1.att.qkv"));
+      // As many directions, through more of the network.
+      expect(cost(`blocks.0.${name}`)).toBeGreaterThan(cost("blocks.1.att.qkv"));
     }
     expect(cost("head")).toBe(1);
   });

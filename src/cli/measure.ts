@@ -74,7 +74,7 @@ export function measureCommand(): Command {
     .addOption(
       new Option(
         "--method <method>",
-        "auto is exact unless that costs more than some 32 forward passes or 512 directions",
+        "auto is exact unless that costs more than some 32 forward passes, 512 directions, or 40 passes along directions that many positions share",
       )
         .choices(["auto", "exact", "probes"])
         .default("auto"),

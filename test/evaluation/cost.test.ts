@@ -6,6 +6,7 @@ import {
   hasExactPart,
   probeCost,
   productBatch,
+  sweepCost,
 } from "../../src/evaluation/cost.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 
@@ -29,6 +30,11 @@ describe("predicted cost in forward passes, by hand", () => {
     expect(probeCost(all, first, 4)).toBeCloseTo(2 + (10 * 20) / 26 + (2 * 4 * 26) / 26, 12);
     expect(probeCost(all, first, 5)).toBeCloseTo(2 + (10 * 20) / 26, 12);
     expect(probeCost(all, first, 5, 8)).toBeCloseTo(2 + (20 * 20) / 26 + (2 * 5 * 26) / 26, 12);
+  });
+
+  test("a sweep: each direction through what is above, and a tenth of a pass", () => {
+    expect(sweepCost(all, first, 4)).toBeCloseTo(3 + 4 * (20 / 26 + 0.1), 12);
+    expect(sweepCost(all, last, 3)).toBeCloseTo(3.3, 12);
   });
 
   test("more columns than ten serve nothing", () => {

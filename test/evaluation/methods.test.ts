@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { arrayDataset } from "../../src/data/array-dataset.ts";
-import { columnCost, sweepCost } from "../../src/evaluation/cost.ts";
+import { columnCost } from "../../src/evaluation/cost.ts";
 import type { MeasureOptions } from "../../src/evaluation/options.ts";
 import type { Layer } from "../../src/graph/layers.ts";
 import { goldenBatch, goldenModel, goldenTruth, measureAll, relativeError, rowOf } from "../golden-model.ts";
@@ -81,13 +81,6 @@ describe("auto, where a smooth network serves each position for itself", () => {
   test("and always where each position's directions are few all the same", async () => {
     expect(rowOf(await rowByRow(8), "a", "relative-flatness").method).toBe("taylor-exact");
   });
-});
-
-test("predicted cost of a sweep by hand: each direction through what is above, and a tenth of a pass", () => {
-  const layer = (d: number, m: number, positions: number) => ({ d, m, positions, groups: 1 }) as Layer;
-  const all = [layer(4, 10, 1), layer(5, 4, 1), layer(3, 5, 1)];
-  expect(sweepCost(all, all[0]!, 4)).toBeCloseTo(3 + 4 * (35 / 75 + 0.1), 12);
-  expect(sweepCost(all, all[2]!, 3)).toBeCloseTo(3.3, 12);
 });
 
 test("predicted cost by hand: a pass, and each column through what is above and the products", () => {

@@ -1,10 +1,10 @@
+import type { Builder } from "../../graph/builder.ts";
 import type { ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { expand, mul, pad, reshape, slice, sub } from "../../graph/operators.ts";
+import { cast, expand, mul, pad, reshape, slice, sub } from "../../graph/operators.ts";
 import type { Window } from "../../graph/shapes/linear.ts";
 import { count, Tensor, type Dims } from "../../graph/tensor.ts";
 import type { Jet } from "../jets.ts";
-import { axisMap, throughAxes } from "./axis-maps.ts";
 import { poolWindow } from "./pooling.ts";
 import { cotangent, pushed, type Differentiated, type Linearity, type Pullback, type Rule } from "./rule.ts";
 import { zeros } from "./slicing.ts";
@@ -96,49 +96,51 @@ function tiles(at: Differentiated, { kernel, strides, dilations, pads }: Window)
   return beside && kernel.length === 2 && pads.every((width) => width === 0);
 }
 
-/** Maps of at most this many outputs are repeated along both axes at once. */
-const SMALL_PLANE = 64;
-
 /**
  * Windows side by side: the cotangent is repeated over its window, and a mask of the maxima, made once for all columns, keeps it
- * where it belongs. Large maps are repeated by a product along the width and a broadcast along the height.
+ * where it belongs. Comparing costs a third of asking the runtime for its Indices, which it finds an element at a time.
  */
 function spreadMaxima(at: Pullback, { kernel }: Window): ValueId {
   const { b, lead } = at;
-  const [batch, channels, height, width] = inputDims(at) as [number, number, number, number];
-  const [rows, columns] = outputDims(at).slice(2) as [number, number];
-  const [tall, wide] = kernel as [number, number];
+  const inputs = inputDims(at);
+  const outputs = outputDims(at);
+  const covered = outputs.map((size, axis) => size * (kernel[axis - 2] ?? 1));
   const outer = b.dims(cotangent(at)).slice(0, lead);
-  const mask = maximaMask(at, kernel);
-  if (rows * columns <= SMALL_PLANE) {
-    const repeats = [repeated(rows, tall, height), repeated(columns, wide, width)];
-    return mul(b, throughAxes(b, cotangent(at), lead + 2, repeats), mask);
-  }
-  const widened = throughAxes(b, cotangent(at), lead + 3, [repeated(columns, wide, width)]);
-  const covered = rows * tall === height ? mask : slice(b, mask, [2], [0], [rows * tall]);
-  const masks = reshape(b, covered, [batch, channels, rows, tall, width]);
-  const spread = mul(b, reshape(b, widened, [...outer, batch, channels, rows, 1, width]), masks);
-  const folded = reshape(b, spread, [...outer, batch, channels, rows * tall, width]);
-  const none = [...outer.map(() => 0), 0, 0, 0, 0];
-  return pad(b, folded, [...none, ...none.with(-2, height - rows * tall)]);
+  const [batch, ...map] = covered as [number, ...number[]];
+  const folded = repeated(b, reshape(b, cotangent(at), [count(outer) * batch, ...outputs.slice(1)]), map.slice(1));
+  const spread = mul(b, reshape(b, folded, [...outer, ...covered]), maximaMask(at, kernel, covered));
+  const rest = inputs.map((size, axis) => size - (covered[axis] as number));
+  return pad(b, spread, [...outer.map(() => 0), ...inputs.map(() => 0), ...outer.map(() => 0), ...rest]);
 }
 
-/** Each of the outputs `times` over, and zeros up to `size`. */
-function repeated(outputs: number, times: number, size: number) {
-  const sources = Array.from({ length: size }, (_, place) => Math.floor(place / times));
-  return axisMap(
-    outputs,
-    sources.map((source) => (source < outputs ? [[source, 1] as const] : [])),
-  );
+/** Each element of maps [N, C, H, W] over a window of its own, in maps of the given height and width. */
+function repeated(b: Builder, value: ValueId, size: Dims): ValueId {
+  const attributes = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" };
+  return b.add("Resize", [value, "", "", b.integers([...b.dims(value).slice(0, 2), ...size])], attributes);
 }
 
-/** 1 at each window's maximum, 0 elsewhere, of the input's dims. */
-function maximaMask(at: Differentiated, kernel: Dims): ValueId {
-  const { b } = at;
-  const pooled = outputDims(at);
-  const ones = b.constant(Tensor.float32(pooled, new Float32Array(count(pooled)).fill(1)));
-  const inputs = [ones, indicesOf(at), b.integers(inputDims(at))];
-  return b.add("MaxUnpool", inputs, { kernel_shape: kernel, strides: kernel });
+/** 1 at the first maximum of each window, 0 elsewhere: of the input's dims, without what no window covers. */
+function maximaMask(at: Differentiated, kernel: Dims, covered: Dims): ValueId {
+  const { b, node } = at;
+  const size = covered.slice(2);
+  const all = node.inputs[0] as ValueId;
+  const input = count(covered) === count(inputDims(at)) ? all : slice(b, all, [2, 3], [0, 0], size);
+  const isTop = (value: ValueId, tops: ValueId) =>
+    cast(b, b.add("Equal", [value, repeated(b, tops, size)]), "float32");
+  // Of equal ones the one that has most places of its window behind it.
+  const ranked = mul(b, isTop(input, node.outputs[0] as ValueId), b.constant(placesLeft(size, kernel)));
+  return isTop(ranked, b.add("MaxPool", [ranked], { kernel_shape: kernel, strides: kernel }));
+}
+
+/** How many places of its window, row by row, each position of a map has from itself on. */
+function placesLeft(size: Dims, kernel: Dims): Tensor {
+  const [tall, wide] = kernel as [number, number];
+  const [, width] = size as [number, number];
+  const left = (place: number) => {
+    const [row, column] = [Math.floor(place / width) % tall, (place % width) % wide];
+    return tall * wide - row * wide - column;
+  };
+  return Tensor.float32(size, Float32Array.from({ length: count(size) }, (_, place) => left(place)));
 }
 
 /** Values put to places of the whole batch, which no two windows share. */

@@ -13,9 +13,10 @@ import {
   swap,
 } from "../graph/operators.ts";
 import { Tensor } from "../graph/tensor.ts";
+import { columnProducts } from "./column-products.ts";
 import { gramOf } from "./factor.ts";
 import { ruleOf } from "./rules/table.ts";
-import { columnsAt, columnsSideBySide, featuresAt, featureWidth } from "./positions.ts";
+import { columnsAt, featuresAt, featureWidth } from "./positions.ts";
 import { scaledFeatures } from "./scaled-features.ts";
 
 /**
@@ -80,10 +81,14 @@ function timesScales(b: Builder, { m, scaling }: Layer, product: ValueId): Value
 function outer(b: Builder, layer: Layer, columns: ValueId): GaussNewton {
   const { d, groups } = layer;
   const [count, batch] = b.dims(columns) as [number, number];
-  const product = matMul(b, featuresAt(b, layer), columnsSideBySide(b, columns));
-  const stacked = reshape(b, product, [batch, groups, featureWidth(layer) * count, d / groups]);
+  const stacked = reshape(b, columnProducts(b, layer, columns), [
+    batch,
+    groups,
+    d / groups,
+    count * featureWidth(layer),
+  ]);
   let known: ValueId | undefined;
-  const gram = () => (known ??= matMul(b, swap(b, stacked), stacked));
+  const gram = () => (known ??= matMul(b, stacked, swap(b, stacked)));
   const along = (matrix: ValueId) => sumBeyond(b, mul(b, gram(), matrix), 1);
   return {
     trace: () => (d / groups <= LARGEST_SHARED_GRAM ? along(unitBlocks(b, layer)) : squaredNorm(b, stacked, 1)),

@@ -38,11 +38,13 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
 /**
  * The parts of rows that the kernel of a two-dimensional convolution meets, in all rows of the padded input: [B, G, kw · C/G, rows · columns
  * of the output].
+ *
+ * @param x what the node reads, or other numbers in its place
  */
-export function rowPatches(b: Builder, node: Node): ValueId {
+export function rowPatches(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const [top, left, bottom, right] = pads as [number, number, number, number];
-  const padded = pad(b, node.inputs[0] as ValueId, [0, 0, top, left, 0, 0, bottom, right]);
+  const padded = pad(b, x, [0, 0, top, left, 0, 0, bottom, right]);
   const output = b.dims(node.outputs[0] as ValueId).slice(2);
   const ofRows = { kernel: kernel.with(0, 1), strides: strides.with(0, 1), dilations, groups: int(node, "group", 1) };
   return slidingPatches(b, padded, { ...ofRows, output: output.with(0, b.dims(padded)[2] as number) });

@@ -121,10 +121,8 @@ export function positionsFirst({ kind }: Use): boolean {
   return kind === "dense" || kind === "embedding";
 }
 
-/** [K, B, G, d, T] to [B, G, T, K · d]: the columns of one sample side by side, for one product with its features. */
+/** [K, B, G, d, T] to [B, G, d · K, T]: the columns of one sample side by side, for one product with its features. */
 export function columnsSideBySide(b: Builder, value: ValueId): ValueId {
   const [columns, batch, groups, d, positions] = b.dims(value) as [number, number, number, number, number];
-  // Only whole maps are moved; the runtime fuses the last swap into the product that follows.
-  const moved = transpose(b, value, [1, 2, 0, 3, 4]);
-  return swap(b, reshape(b, moved, [batch, groups, columns * d, positions]));
+  return reshape(b, transpose(b, value, [1, 2, 3, 0, 4]), [batch, groups, d * columns, positions]);
 }

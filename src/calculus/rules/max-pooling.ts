@@ -125,8 +125,7 @@ function maximaMask(at: Differentiated, kernel: Dims, covered: Dims): ValueId {
   const size = covered.slice(2);
   const all = node.inputs[0] as ValueId;
   const input = count(covered) === count(inputDims(at)) ? all : slice(b, all, [2, 3], [0, 0], size);
-  const isTop = (value: ValueId, tops: ValueId) =>
-    cast(b, b.add("Equal", [value, repeated(b, tops, size)]), "float32");
+  const isTop = (value: ValueId, tops: ValueId) => cast(b, b.add("Equal", [value, repeated(b, tops, size)]), "float32");
   // Of equal ones the one that has most places of its window behind it.
   const ranked = mul(b, isTop(input, node.outputs[0] as ValueId), b.constant(placesLeft(size, kernel)));
   return isTop(ranked, b.add("MaxPool", [ranked], { kernel_shape: kernel, strides: kernel }));
@@ -140,7 +139,10 @@ function placesLeft(size: Dims, kernel: Dims): Tensor {
     const [row, column] = [Math.floor(place / width) % tall, (place % width) % wide];
     return tall * wide - row * wide - column;
   };
-  return Tensor.float32(size, Float32Array.from({ length: count(size) }, (_, place) => left(place)));
+  return Tensor.float32(
+    size,
+    Float32Array.from({ length: count(size) }, (_, place) => left(place)),
+  );
 }
 
 /** Values put to places of the whole batch, which no two windows share. */

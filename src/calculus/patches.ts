@@ -41,13 +41,21 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
  *
  * @param x what the node reads, or other numbers in its place
  */
-export function rowPatches(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId {
+export function rowPatches(b: Builder, node: Node, x?: ValueId): ValueId {
+  return concat(b, rowTaps(b, node, x), 2);
+}
+
+/** The same apart for each column of the kernel, [B, G, C/G, rows · columns of the output]. */
+export function rowTaps(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId[] {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const [top, left, bottom, right] = pads as [number, number, number, number];
   const padded = pad(b, x, [0, 0, top, left, 0, 0, bottom, right]);
   const output = b.dims(node.outputs[0] as ValueId).slice(2);
-  const ofRows = { kernel: kernel.with(0, 1), strides: strides.with(0, 1), dilations, groups: int(node, "group", 1) };
-  return slidingPatches(b, padded, { ...ofRows, output: output.with(0, b.dims(padded)[2] as number) });
+  const sliding = { kernel, strides, dilations, output, groups: int(node, "group", 1) };
+  return lastAxisTaps(b, padded, sliding).map((tap) => {
+    const [batch, groups, channels, ...spatial] = b.dims(tap) as [number, number, number, ...number[]];
+    return reshape(b, tap, [batch, groups, channels, count(spatial)]);
+  });
 }
 
 /**
@@ -101,22 +109,36 @@ function spaced(b: Builder, value: ValueId, axis: number, stride: number): Value
 }
 
 /**
+ * What each place of the kernel's last axis meets, [B, G, C/G, …, length of the output], the other axes whole. Places that are a whole
+ * number of strides apart meet the same elements further on: the runtime takes every other element several times slower than all.
+ */
+function lastAxisTaps(b: Builder, padded: ValueId, { kernel, strides, dilations, output, groups }: Sliding): ValueId[] {
+  const [batch, channels, ...size] = b.dims(padded) as [number, number, ...number[]];
+  const axis = kernel.length - 1;
+  const [stride, dilation, length] = [strides, dilations, output].map((list) => list[axis]) as [number, number, number];
+  const starts = Array.from({ length: kernel[axis] as number }, (_, tap) => tap * dilation);
+  return starts.map((start) => {
+    const alike = starts.filter((other) => (other - start) % stride === 0);
+    const [first, last] = stride === 1 ? [0, 0] : ([alike[0], alike.at(-1)] as [number, number]);
+    const end = last + (length - 1) * stride + 1;
+    const every = stride === 1 ? padded : slice(b, padded, [axis + 2], [first], [end], [stride]);
+    const place = (start - first) / stride;
+    const whole = place === 0 && length === b.dims(every)[axis + 2];
+    const taken = whole ? every : slice(b, every, [axis + 2], [place], [place + length]);
+    return reshape(b, taken, [batch, groups, channels / groups, ...size.with(axis, length)]);
+  });
+}
+
+/**
  * Windows of a padded input, [B, G, channels · kernel, T]. The last axis is taken by slices, the others by gathering whole rows:
  * each element is copied about once.
  */
-function slidingPatches(b: Builder, padded: ValueId, { kernel, strides, dilations, output, groups }: Sliding): ValueId {
-  const [batch, channels] = b.dims(padded) as [number, number];
+function slidingPatches(b: Builder, padded: ValueId, sliding: Sliding): ValueId {
+  const { kernel, strides, dilations, output } = sliding;
   const at = (list: readonly number[], axis: number) => list[axis] as number;
   const last = kernel.length - 1;
   const size = b.dims(padded).slice(2);
-  const taps = Array.from({ length: at(kernel, last) }, (_, tap) => {
-    const start = tap * at(dilations, last);
-    const end = start + (at(output, last) - 1) * at(strides, last) + 1;
-    const whole = start === 0 && end === at(size, last) && at(strides, last) === 1;
-    const taken = whole ? padded : slice(b, padded, [last + 2], [start], [end], [at(strides, last)]);
-    return reshape(b, taken, [batch, groups, channels / groups, ...size.slice(0, last), at(output, last)]);
-  });
-  let value = concat(b, taps, 2);
+  let value = concat(b, lastAxisTaps(b, padded, sliding), 2);
   // Axis 3 + axis of [B, G, ·, spatial…] becomes two: position in the kernel, position in the output.
   for (let axis = last - 1; axis >= 0; axis--) {
     const rows = Array.from({ length: at(kernel, axis) }, (_, tap) =>

@@ -46,9 +46,12 @@ test("the gradient in a kernel is that of one column among several, where γ is 
       const given = b.input("given", "float32", b.dims(y));
       const before = b.nodes.length;
       const alone = pullBack(b, new Map([[y, given]]), ["w"], 0).get("w")!;
-      // Patches gather rows; rows that γ is moved by do not.
-      const gathers = b.nodes.slice(before).some(({ op }) => op === "Gather");
-      if (kernel[0] > 1) seen[gathers ? "stayed" : "moved"]++;
+      // Patches gather rows of x; where γ is moved, its own are gathered.
+      const gathered = b.nodes
+        .slice(before)
+        .flatMap(({ op, inputs }) => (op === "Gather" ? [b.producerOf(inputs[0]!)] : []));
+      const moved = gathered.some((maker) => maker?.inputs[0] === given);
+      if (kernel[0] > 1) seen[moved ? "moved" : "stayed"]++;
       const column = reshape(b, given, [1, ...b.dims(y)]);
       const among = pullBack(b, new Map([[y, column]]), ["w"], 1).get("w")!;
       const feeds = { x: numbers(x), w: numbers(w), given: numbers(b.dims(y)) };
@@ -59,4 +62,24 @@ test("the gradient in a kernel is that of one column among several, where γ is 
     { numRuns: 60, seed: 3402 },
   );
   expect(Math.min(seen.moved, seen.stayed)).toBeGreaterThan(5);
+});
+
+test.each<[string, Dims, Dims, Record<string, number | number[]>]>([
+  ["padding", [2, 32, 6, 7], [40, 32, 3, 3], { pads: [1, 2, 0, 1] }],
+  ["groups", [2, 64, 5, 6], [80, 32, 2, 3], { group: 2 }],
+  ["holes and strides along columns", [2, 32, 7, 9], [30, 32, 3, 3], { dilations: [2, 1], strides: [1, 2] }],
+])("wide rows of a kernel meet slices of the image: %s", async (_, x, w, given) => {
+  const b = new Builder();
+  b.input("x", "float32", x);
+  b.input("w", "float32", w);
+  const y = b.add("Conv", ["x", "w"], given);
+  const cotangent = b.input("given", "float32", b.dims(y));
+  const before = b.nodes.length;
+  const alone = pullBack(b, new Map([[y, cotangent]]), ["w"], 0).get("w")!;
+  const made = b.nodes.slice(before).map(({ op }) => op);
+  expect(made).not.toContain("Gather");
+  expect(made.filter((op) => op === "MatMul")).toHaveLength(w[2]!);
+  const among = pullBack(b, new Map([[y, reshape(b, cotangent, [1, ...b.dims(y)])]]), ["w"], 1).get("w")!;
+  const values = await valuesOf(b, { alone, among }, { x: numbers(x), w: numbers(w), given: numbers(b.dims(y)) });
+  expect(maximumError(values["alone"]!, values["among"]!)).toBeLessThan(ROUNDING);
 });

@@ -1,20 +1,10 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import {
-  concat,
-  foldLead,
-  matMul,
-  pad,
-  reduceSum,
-  reshape,
-  scale,
-  slice,
-  swap,
-  transpose,
-} from "../../graph/operators.ts";
+import { foldLead, reduceSum, reshape, scale, slice, transpose } from "../../graph/operators.ts";
 import { count, type Dims } from "../../graph/tensor.ts";
 import { broadcastJet, sum } from "../jets.ts";
-import { inKernelOrder, patches, rowPatches, windowOf } from "../patches.ts";
+import { windowOf } from "../patches.ts";
+import { kernelCotangent } from "./kernel-gradient.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
 import { bilinear, cotangent, each, pushed } from "./rule.ts";
 
@@ -96,82 +86,6 @@ function crossTerm(at: Differentiated, x: ValueId, kernels: ValueId): ValueId {
   const output = b.add("Conv", [sideBySide, stacked], attributesOf(at, directions * int(node, "group", 1)));
   const split = reshape(b, output, [batch, directions, out, ...b.dims(output).slice(2)]);
   return scale(b, reduceSum(b, split, [1]), 2);
-}
-
-/** Σ over samples and positions of γ φᵀ, in the kernel's order: [lead…, out, in/g, …]. */
-function kernelCotangent(at: Pullback): ValueId {
-  const { b, node, lead } = at;
-  if (lead === 0 && shiftsRows(at)) return byShiftedRows(at);
-  const groups = int(node, "group", 1);
-  const given = cotangent(at);
-  const [batch, channels, ...spatial] = b.dims(node.outputs[0] as ValueId) as [number, number, ...number[]];
-  const outer = b.dims(given).slice(0, lead);
-  const positions = count(spatial);
-  const columns = reshape(b, given, [...outer, batch, groups, channels / groups, positions]);
-  const product = channels / groups <= positions ? sampleBySample(at, columns) : allSamples(at, columns);
-  return reshape(b, inKernelOrder(b, node, product), [...outer, ...b.dims(node.inputs[1] as ValueId)]);
-}
-
-/**
- * A product for each sample, then their sum: nothing is moved, and the products are smaller than what they are made of. The runtime
- * reads a product's left operand as it stands and copies the right one, so patches are on the left.
- */
-function sampleBySample({ b, node, lead }: Pullback, columns: ValueId): ValueId {
-  return swap(b, reduceSum(b, matMul(b, patches(b, node), swap(b, columns)), [lead]));
-}
-
-/** One product over samples and positions together. */
-function allSamples({ b, node, lead }: Pullback, columns: ValueId): ValueId {
-  const [batch, groups, channels, positions] = b.dims(columns).slice(lead) as [number, number, number, number];
-  const outer = b.dims(columns).slice(0, lead);
-  const axes = [lead + 1, lead + 2, lead, lead + 3];
-  const rows = transpose(b, columns, [...outer.keys(), ...axes]);
-  const features = transpose(b, patches(b, node), [1, 2, 0, 3]);
-  const [, size] = b.dims(features) as [number, number];
-  return matMul(
-    b,
-    reshape(b, rows, [...outer, groups, channels, batch * positions]),
-    swap(b, reshape(b, features, [groups, size, batch * positions])),
-  );
-}
-
-/** Whether γ shifted by each row of the kernel and rows as the kernel's columns meet them are smaller than patches. */
-function shiftsRows({ b, node }: Pullback): boolean {
-  const { kernel, strides, dilations, pads } = windowOf(b, node);
-  if (kernel.length !== 2 || strides[0] !== 1) return false;
-  const [tall, wide] = kernel as [number, number];
-  const [out, inner] = b.dims(node.inputs[1] as ValueId) as [number, number];
-  const [rows, columns] = b.dims(node.outputs[0] as ValueId).slice(2) as [number, number];
-  const padded = (b.dims(node.inputs[0] as ValueId)[2] as number) + (pads[0] as number) + (pads[2] as number);
-  const reach = rows + (tall - 1) * (dilations[0] as number);
-  const channels = out / int(node, "group", 1);
-  return (
-    reach === padded &&
-    padded * (wide * inner + tall * channels) < rows * tall * wide * inner &&
-    rows * columns > channels
-  );
-}
-
-/**
- * Σ_y γ[y] x[y + k] over rows is a product of x and of γ moved down by k rows, with zeros around it: what would be a window of x for each
- * row of the kernel are views of nothing but whole images.
- */
-function byShiftedRows(at: Pullback): ValueId {
-  const { b, node } = at;
-  const [batch, out] = b.dims(node.outputs[0] as ValueId) as [number, number];
-  const [, inner, tall, wide] = b.dims(node.inputs[1] as ValueId) as [number, number, number, number];
-  const groups = int(node, "group", 1);
-  const step = windowOf(b, node).dilations[0] as number;
-  const images = rowPatches(b, node);
-  const places = b.dims(images)[3] as number;
-  const given = cotangent(at);
-  const moved = Array.from({ length: tall }, (_, tap) => {
-    const padded = pad(b, given, [0, 0, tap * step, 0, 0, 0, (tall - 1 - tap) * step, 0]);
-    return reshape(b, padded, [batch, groups, out / groups, places]);
-  });
-  const product = reduceSum(b, matMul(b, images, swap(b, concat(b, moved, 2))), [0]);
-  const split = reshape(b, product, [groups, wide, inner, tall, out / groups]);
-  return reshape(b, transpose(b, split, [0, 4, 2, 3, 1]), [out, inner, tall, wide]);
 }
 
 /** The cotangent of a convolution's input, all columns in one batch. */

@@ -2,8 +2,8 @@ import { UnsupportedOperatorError } from "../../errors.ts";
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { describe, float, int } from "../../graph/graph.ts";
-import { add, div, mul, reduceSum, reshape, scale, sqrt, sub } from "../../graph/operators.ts";
-import { count } from "../../graph/tensor.ts";
+import { add, div, mul, reduceSum, reshape, scale, sqrt } from "../../graph/operators.ts";
+import { count, Tensor } from "../../graph/tensor.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
 import { cotangent, each, linear, masked } from "./rule.ts";
 
@@ -46,13 +46,19 @@ function trainingPull(at: Pullback): (ValueId | undefined)[] {
   const n = count(dims) / (dims[1] as number);
   const given = cotangent(at);
   const inverse = div(b, b.scalar(1), deviation(b, node, variance));
-  const unit = mul(b, sub(b, x, meeting(b, mean, y)), meeting(b, inverse, y));
+  const channels = dims[1] as number;
+  const [none, one] = [0, 1].map((value) =>
+    b.constant(Tensor.float32([channels], new Float32Array(channels).fill(value))),
+  );
+  // The operator itself, its statistics given, is the runtime's one pass over x for a factor and a shift of each channel.
+  const affine = (value: ValueId, given: readonly (ValueId | undefined)[], epsilon: number) =>
+    b.add("BatchNormalization", [value, ...(given as ValueId[])], { epsilon: { float: epsilon } });
+  const unit = affine(x, [one, none, mean, variance], float(node, "epsilon", 1e-5));
   const shift = reduceSum(b, given, axes);
   const stretch = reduceSum(b, mul(b, given, unit), axes);
   const through = () => {
-    const along = mul(b, unit, meeting(b, scale(b, stretch, 1 / n), y));
-    const rest = sub(b, sub(b, given, meeting(b, scale(b, shift, 1 / n), y)), along);
-    return mul(b, rest, meeting(b, mul(b, gain, inverse), y));
+    const along = affine(unit, [scale(b, stretch, -1 / n), scale(b, shift, -1 / n), none, one], 0);
+    return mul(b, add(b, given, along), meeting(b, mul(b, gain, inverse), y));
   };
   return each(
     at,

@@ -1,5 +1,6 @@
 import type { Builder } from "./builder.ts";
 import type { ValueId } from "./graph.ts";
+import { ints } from "./graph.ts";
 import type { Dims, ElementType } from "./tensor.ts";
 import { count } from "./tensor.ts";
 import { elementTypes } from "./onnx-tensors.ts";
@@ -66,11 +67,15 @@ export function transpose(b: Builder, x: ValueId, order: readonly number[]): Val
   return order.every((axis, index) => axis === index) ? x : b.add("Transpose", [x], { perm: order });
 }
 
-/** Swaps the last two axes. */
+/** Swaps the last two axes; of what was swapped the original. */
 export function swap(b: Builder, x: ValueId): ValueId {
   const rank = b.rank(x);
   const order = Array.from({ length: rank }, (_, axis) => axis);
-  return transpose(b, x, [...order.slice(0, -2), rank - 1, rank - 2]);
+  const swapped = [...order.slice(0, -2), rank - 1, rank - 2];
+  const made = b.isEmitted(x) ? b.producerOf(x) : undefined;
+  const before = made?.op === "Transpose" ? ints(made, "perm") : undefined;
+  if (made && before && before.every((axis, index) => axis === swapped[index])) return made.inputs[0] as ValueId;
+  return transpose(b, x, swapped);
 }
 
 export function concat(b: Builder, parts: readonly ValueId[], axis: number): ValueId {

@@ -60,16 +60,14 @@ const gemm: Rule = {
     const [transA, transB] = [int(node, "transA", 0) === 1, int(node, "transB", 0) === 1];
     const alpha = float(node, "alpha", 1);
     const given = cotangent(at);
+    const [left, right] = [transA ? swap(b, x) : x, transB ? swap(b, y) : y];
+    // What belongs to a transposed operand is multiplied the other way round, which leaves nothing to be transposed.
+    const times = (u: ValueId, v: ValueId, turned: boolean) =>
+      scale(b, turned ? matMul(b, swap(b, v), swap(b, u)) : matMul(b, u, v), alpha);
     return each(
       at,
-      () => {
-        const pulled = scale(b, matMul(b, given, transB ? y : swap(b, y)), alpha);
-        return transA ? swap(b, pulled) : pulled;
-      },
-      () => {
-        const pulled = scale(b, matMul(b, transA ? x : swap(b, x), given), alpha);
-        return transB ? swap(b, pulled) : pulled;
-      },
+      () => times(given, swap(b, right), transA),
+      () => times(swap(b, left), given, transB),
       () => scale(b, unbroadcast(b, given, lead, b.dims(c)), float(node, "beta", 1)),
     );
   },

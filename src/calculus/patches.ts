@@ -32,6 +32,7 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
   const rank = kernel.length;
   const padded = pad(b, x, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)]);
   const output = b.dims(node.outputs[0] as ValueId).slice(2);
+  if (kernel.every((size) => size === 1)) return meshPatches(b, padded, strides, output, int(node, "group", 1));
   return slidingPatches(b, padded, { kernel, strides, dilations, output, groups: int(node, "group", 1) });
 }
 
@@ -127,6 +128,25 @@ function lastAxisTaps(b: Builder, padded: ValueId, { kernel, strides, dilations,
     const taken = whole ? every : slice(b, every, [axis + 2], [place], [place + length]);
     return reshape(b, taken, [batch, groups, channels / groups, ...size.with(axis, length)]);
   });
+}
+
+/** What windows of one element meet. */
+function meshPatches(b: Builder, padded: ValueId, strides: Dims, output: Dims, groups: number): ValueId {
+  const [batch, channels, ...size] = b.dims(padded) as [number, number, ...number[]];
+  const axes = output.map((_, axis) => axis + 2);
+  const ends = output.map((length, axis) => (length - 1) * (strides[axis] as number) + 1);
+  const whole = output.every((length, axis) => length === size[axis]);
+  const met = whole
+    ? padded
+    : slice(
+        b,
+        padded,
+        axes,
+        axes.map(() => 0),
+        ends,
+        strides,
+      );
+  return reshape(b, met, [batch, groups, channels / groups, count(output)]);
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { Builder } from "../graph/builder.ts";
-import type { Graph, ValueId } from "../graph/graph.ts";
+import { attributes, type Builder } from "../graph/builder.ts";
+import type { Attributes, Graph, ValueId } from "../graph/graph.ts";
 import { replaceWeights } from "../graph/replace-weights.ts";
 import { reshape } from "../graph/operators.ts";
 import type { Dims } from "../graph/tensor.ts";
@@ -57,14 +57,22 @@ export function withVectors(graph: Graph, vectors: readonly (readonly [Layout, F
 /** Makes the constants' names values of a graph: pieces of the vector. */
 export function splitVector(b: Builder, vector: ValueId, { entries }: Layout): void {
   if (entries.length === 0) return;
-  const pieces =
-    entries.length === 1
-      ? [vector]
-      : b.addMany("Split", [vector, b.integers(entries.map(({ dims }) => count(dims)))], { axis: 0 }, entries.length);
-  for (const [index, { name, dims }] of entries.entries()) {
-    const inputs = [pieces[index] as ValueId, b.integers(dims)];
-    b.node({ op: "Reshape", domain: "", name, inputs, outputs: [name], attributes: {} });
+  // A piece of one dimension is the value itself, unless it is the whole vector.
+  const isPiece = ({ dims }: Layout["entries"][number]) => dims.length === 1 && entries.length > 1;
+  const pieces = entries.map((entry) => (isPiece(entry) ? entry.name : `${entry.name}/elements`));
+  if (entries.length > 1) {
+    const sizes = b.integers(entries.map(({ dims }) => count(dims)));
+    emit(b, "Split", [vector, sizes], pieces, attributes({ axis: 0 }));
   }
+  for (const [index, entry] of entries.entries()) {
+    if (isPiece(entry)) continue;
+    const piece = entries.length > 1 ? (pieces[index] as ValueId) : vector;
+    emit(b, "Reshape", [piece, b.integers(entry.dims)], [entry.name]);
+  }
+}
+
+function emit(b: Builder, op: string, inputs: ValueId[], outputs: ValueId[], given: Attributes = {}): void {
+  b.node({ op, domain: "", name: outputs[0] as ValueId, inputs, outputs, attributes: given });
 }
 
 /** The vector of values of these tensors, zeros where there is none. */

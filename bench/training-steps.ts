@@ -3,8 +3,10 @@ import { type Engine, engineOf } from "../src/training/engine.ts";
 import { prepared } from "../src/training/prepare.ts";
 import { resolved } from "../src/training/recipe-text.ts";
 import type { Recipe, RecipeInput } from "../src/training/recipe.ts";
+import { sessionsOf } from "../src/training/sessions.ts";
 import type { State } from "../src/training/state.ts";
 import { nodeRuntime } from "../src/runtime/node.ts";
+import type { Runtime } from "../src/runtime/session.ts";
 import { noise } from "./inputs.ts";
 
 const CLASSES = 10;
@@ -26,18 +28,22 @@ export class TrainingSteps {
   readonly #engine: Engine;
   readonly #state: State;
   readonly #order: Int32Array;
+  readonly #runtime: Runtime;
 
-  private constructor(engine: Engine, order: Int32Array) {
+  private constructor(engine: Engine, order: Int32Array, runtime: Runtime) {
     this.#engine = engine;
     this.#state = engine.start();
     this.#order = order;
+    this.#runtime = runtime;
   }
 
   static async open(input: RecipeInput, data: Dataset): Promise<TrainingSteps> {
     const whole: Recipe = resolved(input);
     const made = await prepared(whole, { train: data });
     const order = Int32Array.from({ length: data.n }, (_, index) => index);
-    return new TrainingSteps(engineOf(whole, made, nodeRuntime), order);
+    // Of its own, so that its sessions are: how fast one is depends on where its memory happens to lie.
+    const runtime = { ...nodeRuntime };
+    return new TrainingSteps(engineOf(whole, made, runtime), order, runtime);
   }
 
   /** Mean seconds of a step. */
@@ -46,5 +52,9 @@ export class TrainingSteps {
     const started = performance.now();
     await this.#engine.run(this.#state, this.#order, steps);
     return (performance.now() - started) / 1000 / steps;
+  }
+
+  async stop(): Promise<void> {
+    await sessionsOf(this.#runtime).release();
   }
 }

@@ -37,58 +37,77 @@ const cases: readonly Case[] = [
 
 /** Epochs timed at once, and how often. */
 const EPOCHS = 2;
-const EPOCH_TIMES = 9;
+const EPOCH_TIMES = 8;
 const WORKER_EPOCHS = 16;
 const WORKER_TIMES = 5;
 
+/** Sessions and processes of PyTorch that are timed: each is faster or slower for as long as it lives. */
+const ROUNDS = 4;
+
 /** Training against PyTorch's in turn, one thread; regularizers against plain steps; two workers against one. */
 export const trainingCases: Readonly<Record<string, () => AsyncGenerator<Row>>> = {
-  ...Object.fromEntries(
-    cases.map((each) => [`training-${each.torch}`, () => besideTorch((torch) => stepRows(torch, each))]),
-  ),
-  "training-epoch": () => besideTorch(epochRows),
+  ...Object.fromEntries(cases.map((each) => [`training-${each.torch}`, () => stepRows(each)])),
+  "training-epoch": epochRows,
   "training-regularizers": regularizerRows,
   "training-workers": workerRows,
 };
 
-async function* besideTorch(rows: (torch: Torch | undefined) => Promise<Row[]>): AsyncGenerator<Row> {
-  const torch = await Torch.start();
-  yield* await rows(torch);
-  await torch?.stop();
+async function* stepRows({ name, torch, model, batch, width, steps, times, goal }: Case): AsyncGenerator<Row> {
+  const data = noiseData(batch * steps, width);
+  yield* against(`step of ${name}`, torch, { steps, times, goal }, async () => {
+    const training = await TrainingSteps.open(recipe(model, batch), data);
+    return { seconds: () => training.seconds(steps), stop: () => training.stop() };
+  });
 }
 
-async function stepRows(torch: Torch | undefined, each: Case): Promise<Row[]> {
-  const { name, batch, steps, times } = each;
-  const training = await TrainingSteps.open(recipe(each.model, batch), noiseData(batch * steps, each.width));
-  const theirs = torch && (async () => mean(await torch.seconds(each.torch, steps)));
-  return against(`step of ${name}`, () => training.seconds(steps), theirs, times, each.goal);
-}
-
-function epochRows(torch: Torch | undefined): Promise<Row[]> {
+function epochRows(): AsyncGenerator<Row> {
   const name = "epoch of LeNet5 over 2 000 images, with evaluation";
-  const theirs = torch && (async () => mean(await torch.seconds("epoch", EPOCHS)));
-  return against(name, async () => mean(await trainedEpochs(EPOCHS + 1)), theirs, EPOCH_TIMES, 0.8);
+  const sizes = { steps: EPOCHS, times: EPOCH_TIMES, goal: 0.8 };
+  return against(name, "epoch", sizes, async () => ({
+    seconds: async () => mean(await trainedEpochs(EPOCHS + 1)),
+    stop: () => Promise.resolve(),
+  }));
 }
 
-/** The median of ratios of neighbours in time: the machine's own speed wanders. */
-async function against(
+/** Something of ours that is timed. */
+interface Timed {
+  seconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+interface Sizes {
+  readonly steps: number;
+  readonly times: number;
+  readonly goal: number;
+}
+
+/** The median of ratios of neighbours in time, over fresh sessions on both sides: the machine's own speed wanders. */
+async function* against(
   name: string,
-  ours: () => Promise<number>,
-  theirs: (() => Promise<number>) | undefined,
-  times: number,
-  goal: number,
-): Promise<Row[]> {
-  const pairs: [number, number][] = [];
-  for (let time = 0; time < times; time++) pairs.push([await ours(), (await theirs?.()) ?? Number.NaN]);
-  // The first quarter warms up.
-  const warm = pairs.slice(times >> 2);
-  const rows = [row(name, 1000 * median(warm.map(([own]) => own)), "ms")];
-  if (!theirs) return rows;
-  return [
-    ...rows,
-    row(`${name}, PyTorch`, 1000 * median(warm.map(([, other]) => other)), "ms"),
-    row(`${name}, ours over PyTorch's`, median(warm.map(([own, other]) => own / other)), "ratio", goal),
-  ];
+  theirs: string,
+  { steps, times, goal }: Sizes,
+  start: () => Promise<Timed>,
+): AsyncGenerator<Row> {
+  const pairs: [own: number, other: number][] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const torch = await Torch.start();
+    const ours = await start();
+    const each = Math.ceil(times / ROUNDS);
+    // The first quarter warms up.
+    for (let time = -Math.ceil(each / 3); time < each; time++) {
+      const pair: [number, number] = [
+        await ours.seconds(),
+        torch ? mean(await torch.seconds(theirs, steps)) : Number.NaN,
+      ];
+      if (time >= 0) pairs.push(pair);
+    }
+    await ours.stop();
+    await torch?.stop();
+  }
+  yield row(name, 1000 * median(pairs.map(([own]) => own)), "ms");
+  if (pairs.some(([, other]) => Number.isNaN(other))) return;
+  yield row(`${name}, PyTorch`, 1000 * median(pairs.map(([, other]) => other)), "ms");
+  yield row(`${name}, ours over PyTorch's`, median(pairs.map(([own, other]) => own / other)), "ratio", goal);
 }
 
 const regularizers: readonly [name: string, settings: NonNullable<RecipeInput["regularizers"]>, goal: number][] = [

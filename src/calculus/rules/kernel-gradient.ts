@@ -1,7 +1,7 @@
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { concat, matMul, pad, reduceSum, reshape, slice, swap, transpose } from "../../graph/operators.ts";
+import { concat, matMul, pad, reduceSum, reshape, slice, sumOfRows, swap, transpose } from "../../graph/operators.ts";
 import { count } from "../../graph/tensor.ts";
 import { inKernelOrder, patches, rowPatches, rowTaps, windowOf } from "../patches.ts";
 import { cotangent, type Pullback } from "./rule.ts";
@@ -32,7 +32,8 @@ export function kernelCotangent(at: Pullback): ValueId {
  * reads a product's left operand as it stands and copies the right one, so patches are on the left.
  */
 function sampleBySample({ b, node, lead }: Pullback, columns: ValueId): ValueId {
-  return swap(b, reduceSum(b, matMul(b, patches(b, node), swap(b, columns)), [lead]));
+  const products = matMul(b, patches(b, node), swap(b, columns));
+  return swap(b, lead === 0 ? sumOfRows(b, products, 1) : reduceSum(b, products, [lead]));
 }
 
 /** One product over samples and positions together. */
@@ -92,7 +93,7 @@ function byShiftedRows(at: Pullback): ValueId {
   const gathered = b.add("Gather", [padded, b.integers(places.flat())], { axis: 2 });
   const moved = reshape(b, gathered, [batch, groups, channels * tall, (rows + reach) * columns]);
   const parts = rowTaps(b, node).map((tap) => matMul(b, moved, swap(b, tap)));
-  const product = reshape(b, reduceSum(b, concat(b, parts, 3), [0]), [groups * channels, tall, wide, inner]);
+  const product = reshape(b, sumOfRows(b, concat(b, parts, 3), 1), [groups * channels, tall, wide, inner]);
   return transpose(b, product, [0, 3, 1, 2]);
 }
 
@@ -114,7 +115,7 @@ function byKernelRows(at: Pullback): ValueId {
     const start = tap * step * columns;
     return matMul(b, slice(b, images, [3], [start], [start + rows * columns]), given);
   });
-  const product = reduceSum(b, concat(b, parts, 2), [0]);
+  const product = sumOfRows(b, concat(b, parts, 2), 1);
   const split = reshape(b, product, [groups, tall, wide, inner, channels]);
   return reshape(b, transpose(b, split, [0, 4, 3, 1, 2]), [groups * channels, inner, tall, wide]);
 }

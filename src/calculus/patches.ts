@@ -32,8 +32,9 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
   const rank = kernel.length;
   const padded = pad(b, x, [0, 0, ...pads.slice(0, rank), 0, 0, ...pads.slice(rank)]);
   const output = b.dims(node.outputs[0] as ValueId).slice(2);
-  if (kernel.every((size) => size === 1)) return meshPatches(b, padded, strides, output, int(node, "group", 1));
-  return slidingPatches(b, padded, { kernel, strides, dilations, output, groups: int(node, "group", 1) });
+  const sliding = { kernel, strides, dilations, output, groups: int(node, "group", 1) };
+  if (kernel.every((size) => size === 1)) return meshPatches(b, padded, sliding);
+  return isTiled(sliding) ? tiles(b, padded, sliding) : slidingPatches(b, padded, sliding);
 }
 
 /**
@@ -131,22 +132,45 @@ function lastAxisTaps(b: Builder, padded: ValueId, { kernel, strides, dilations,
 }
 
 /** What windows of one element meet. */
-function meshPatches(b: Builder, padded: ValueId, strides: Dims, output: Dims, groups: number): ValueId {
-  const [batch, channels, ...size] = b.dims(padded) as [number, number, ...number[]];
-  const axes = output.map((_, axis) => axis + 2);
+function meshPatches(b: Builder, padded: ValueId, { strides, output, groups }: Sliding): ValueId {
+  const [batch, channels] = b.dims(padded) as [number, number];
   const ends = output.map((length, axis) => (length - 1) * (strides[axis] as number) + 1);
-  const whole = output.every((length, axis) => length === size[axis]);
-  const met = whole
-    ? padded
-    : slice(
-        b,
-        padded,
-        axes,
-        axes.map(() => 0),
-        ends,
-        strides,
-      );
+  const met = corner(b, padded, ends, strides);
   return reshape(b, met, [batch, groups, channels / groups, count(output)]);
+}
+
+/** A map up to an end along each axis, every so many elements. */
+function corner(b: Builder, map: ValueId, ends: Dims, strides: Dims): ValueId {
+  const size = b.dims(map).slice(2);
+  if (ends.every((end, axis) => end === size[axis] && strides[axis] === 1)) return map;
+  const axes = ends.map((_, axis) => axis + 2);
+  const starts = ends.map(() => 0);
+  return slice(b, map, axes, starts, ends, strides);
+}
+
+/** Whether square windows lie side by side: each element belongs to one. */
+function isTiled({ kernel, strides, dilations }: Sliding): boolean {
+  const [side] = kernel;
+  const beside = kernel.every((size, axis) => size === side && strides[axis] === side && dilations[axis] === 1);
+  return kernel.length === 2 && beside;
+}
+
+/** What windows side by side meet is the input in another order. */
+function tiles(b: Builder, padded: ValueId, { kernel, output, groups }: Sliding): ValueId {
+  const [batch, channels] = b.dims(padded) as [number, number];
+  const [side] = kernel as [number];
+  const ones = kernel.map(() => 1);
+  const covered = corner(
+    b,
+    padded,
+    output.map((length) => length * side),
+    ones,
+  );
+  const blocks = b.add("SpaceToDepth", [covered], { blocksize: side });
+  // From the kernel's rows, its columns, channels.
+  const split = reshape(b, blocks, [batch, side, side, groups, channels / groups, count(output)]);
+  const moved = transpose(b, split, [0, 3, 2, 4, 1, 5]);
+  return reshape(b, moved, [batch, groups, (channels / groups) * side ** 2, count(output)]);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { ModelError } from "../errors.ts";
 import { fold } from "./fold.ts";
 import type { Attribute, Attributes, Graph, Node, ValueId, ValueInfo, ValueType } from "./graph.ts";
-import { describe, reads } from "./graph.ts";
+import { describe, makersOf } from "./graph.ts";
 import { shapeRules } from "./shapes/table.ts";
 import type { Dims, ElementType } from "./tensor.ts";
 import { count, Tensor } from "./tensor.ts";
@@ -179,18 +179,13 @@ export class Builder {
         nodes.push({ op: "Identity", domain: "", name, inputs: [value], outputs: [name], attributes: {} });
       infos.push({ name, type, dims });
     }
-    const needed = new Set(outputs.values());
-    const kept = this.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((output) => needed.has(output))) return false;
-      for (const input of reads(node)) needed.add(input);
-      return true;
-    });
+    const { nodes: kept, needed } = makersOf(this.nodes, outputs.values());
     return {
       ...this.#source,
       opset: 18,
       inputs: this.inputs.filter((input) => needed.has(input.name)),
       outputs: infos,
-      nodes: [...kept.reverse(), ...nodes],
+      nodes: [...kept, ...nodes],
       constants: new Map([...this.#constants].filter(([name]) => needed.has(name))),
       declared: new Map(),
     };

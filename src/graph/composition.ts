@@ -1,4 +1,5 @@
 import type { Graph, Node, ValueId } from "./graph.ts";
+import { makersOf } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Elements of the constants that are compared. */
@@ -46,12 +47,18 @@ export function followedBy(
     attributes: {},
   }));
   const known = new Set(first.inputs.map(({ name }) => name));
+  const given = [...first.outputs.filter(({ name }) => kept.includes(name)), ...outputs];
+  // The runtime would run what only outputs that are left out are made of.
+  const made = makersOf(
+    [...first.nodes, ...nodes, ...named],
+    given.map(({ name }) => name),
+  );
   return {
     ...first,
     inputs: [...first.inputs, ...second.inputs.filter(({ name }) => !bound.has(name) && !known.has(name))],
-    outputs: [...first.outputs.filter(({ name }) => kept.includes(name)), ...outputs],
-    nodes: [...first.nodes, ...nodes, ...named],
-    constants,
+    outputs: given,
+    nodes: made.nodes,
+    constants: new Map([...constants].filter(([name]) => made.needed.has(name))),
     declared: new Map(),
     source: undefined,
   };

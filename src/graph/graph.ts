@@ -69,6 +69,25 @@ export function reads(node: Node): ValueId[] {
   return [...node.inputs, ...(node.captures ?? [])].filter((input) => input !== "");
 }
 
+/**
+ * The nodes that make some values, in their order, and all values that these and the nodes read.
+ *
+ * @param cut values that are there, whose nodes are not needed
+ */
+export function makersOf(
+  nodes: readonly Node[],
+  values: Iterable<ValueId>,
+  cut: ReadonlySet<ValueId> = new Set(),
+): { readonly nodes: Node[]; readonly needed: ReadonlySet<ValueId> } {
+  const needed = new Set(values);
+  const kept = nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((output) => needed.has(output) && !cut.has(output))) return false;
+    for (const input of reads(node)) needed.add(input);
+    return true;
+  });
+  return { nodes: kept.reverse(), needed };
+}
+
 /** The node that makes each value. */
 export function producers(nodes: readonly Node[]): Map<ValueId, Node> {
   const made = new Map<ValueId, Node>();

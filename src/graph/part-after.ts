@@ -1,5 +1,5 @@
 import type { Graph, Node, ValueId, ValueType } from "./graph.ts";
-import { reads } from "./graph.ts";
+import { makersOf, reads } from "./graph.ts";
 
 /**
  * The part of a graph that depends on some values: what has to run again when only these change. They become its inputs, and
@@ -32,16 +32,12 @@ export function partAfter(graph: Graph, varying: ReadonlySet<ValueId>, typeOf: (
  * @param typeOf static types of the graph's values
  */
 export function partAbove(graph: Graph, cut: ReadonlySet<ValueId>, typeOf: (value: ValueId) => ValueType): Graph {
-  const needed = new Set(graph.outputs.map((output) => output.name));
-  const kept = graph.nodes.toReversed().filter((node) => {
-    if (!node.outputs.some((output) => needed.has(output) && !cut.has(output))) return false;
-    for (const input of reads(node)) needed.add(input);
-    return true;
-  });
+  const outputs = graph.outputs.map((output) => output.name);
+  const { nodes, needed } = makersOf(graph.nodes, outputs, cut);
   const constants = new Map([...graph.constants].filter(([name]) => needed.has(name) && !cut.has(name)));
   const given = graph.inputs.filter(({ name }) => needed.has(name) && !cut.has(name));
   const fed = [...cut].filter((name) => needed.has(name)).map((name) => ({ name, ...typeOf(name) }));
-  return { ...graph, nodes: kept.reverse(), constants, inputs: [...fed, ...given] };
+  return { ...graph, nodes, constants, inputs: [...fed, ...given] };
 }
 
 /** The graph in which one node reads another value in the place of an input. */

@@ -32,3 +32,27 @@ test("a graph after another reads its output, and what both do with shared input
   expect([...(outputs.get("first")!.data as Float32Array)]).toEqual([10, 21]);
   expect([...(outputs.get("second")!.data as Float32Array)]).toEqual([60, 189]);
 });
+
+test("what only outputs that are left out are made of is left out too", () => {
+  const both = (name: string) => {
+    const b = new Builder();
+    const x = b.input("x", "float32", [2]);
+    const lost = b.add("Exp", [b.add("Mul", [x, b.constant(Tensor.float32([2], [3, 4]))])]);
+    return b.graph(
+      new Map([
+        [name, b.add("Neg", [x])],
+        ["lost", lost],
+      ]),
+    );
+  };
+  const first = both("first");
+  const bound = new Map([["x", "first"]]);
+  const kept = followedBy(first, both("second"), bound, ["first", "lost"]);
+  expect(kept.outputs.map(({ name }) => name)).toEqual(["first", "lost", "second"]);
+  expect(kept.nodes.filter(({ op }) => op === "Exp")).toHaveLength(1);
+  const without = { ...first, outputs: first.outputs.filter(({ name }) => name === "first") };
+  const less = followedBy(without, both("second"), bound, ["first", "lost"]);
+  expect(less.outputs.map(({ name }) => name)).toEqual(["first", "second"]);
+  expect(less.nodes.filter(({ op }) => op === "Exp")).toHaveLength(0);
+  expect(less.constants.size).toBe(0);
+});

@@ -127,8 +127,10 @@ async function* regularizerRows(): AsyncGenerator<Row> {
       const own = await regularized.seconds(steps);
       ratios.push((2 * own) / (before + (await plain.seconds(steps))));
     }
+    await regularized.stop();
     yield row(`step of LeNet5 with ${name}, over a plain one`, median(ratios.slice(times >> 2)), "ratio", goal);
   }
+  await plain.stop();
 }
 
 async function* workerRows(): AsyncGenerator<Row> {

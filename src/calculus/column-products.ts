@@ -1,9 +1,8 @@
 import type { Builder } from "../graph/builder.ts";
 import type { ValueId } from "../graph/graph.ts";
 import type { Layer, Use } from "../graph/layers.ts";
-import { concat, matMul, scale, slice, swap } from "../graph/operators.ts";
-import { count } from "../graph/tensor.ts";
-import { rowPatches, windowOf } from "./patches.ts";
+import { concat, matMul, scale, swap } from "../graph/operators.ts";
+import { kernelRows, rowsShift } from "./patches.ts";
 import { columnsSideBySide, featuresAt } from "./positions.ts";
 import { scaledFeatures } from "./scaled-features.ts";
 
@@ -27,27 +26,17 @@ const NARROW = 32;
 
 /** Whether a product for each row of a kernel is as much work as one for all of them. */
 function isNarrow(b: Builder, { kind, node }: Use): boolean {
-  if (kind !== "convolution") return false;
-  const { kernel, strides } = windowOf(b, node);
-  if (kernel.length !== 2 || strides[0] !== 1) return false;
+  if (kind !== "convolution" || !rowsShift(b, node)) return false;
   const [, channels, tall, wide] = b.dims(node.inputs[1] as ValueId) as [number, number, number, number];
   const strips = (width: number) => Math.ceil(width / STRIP);
   return channels * wide <= NARROW && tall * strips(channels * wide) === strips(tall * channels * wide);
 }
 
-/**
- * A row of a kernel meets the same rows of an image as the one above it, a row further down: each is a slice of one array, where patches
- * would be as many copies as the kernel has rows.
- */
 function byKernelRows(b: Builder, layer: Layer, use: Use, rows: ValueId): ValueId {
-  const images = scale(b, rowPatches(b, use.node, scaledFeatures(b, layer, use)), use.scale);
-  const output = b.dims(use.preactivation).slice(2);
-  const [, width] = output as [number, number];
-  const { kernel, dilations } = windowOf(b, use.node);
-  const [tall] = kernel as [number];
-  const parts = Array.from({ length: tall }, (_, tap) => {
-    const start = tap * (dilations[0] as number) * width;
-    return matMul(b, rows, swap(b, slice(b, images, [3], [start], [start + count(output)])));
-  });
-  return concat(b, parts, 3);
+  const met = kernelRows(b, use.node, scale(b, scaledFeatures(b, layer, use), use.scale));
+  return concat(
+    b,
+    met.map((features) => matMul(b, rows, swap(b, features))),
+    3,
+  );
 }

@@ -37,17 +37,33 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
   return isTiled(sliding) ? tiles(b, padded, sliding) : slidingPatches(b, padded, sliding);
 }
 
+/** Whether the window of one output row is that of the row before, a row further down: {@link kernelRows} and {@link rowTaps} are for these. */
+export function rowsShift(b: Builder, node: Node): boolean {
+  const { kernel, strides } = windowOf(b, node);
+  return kernel.length === 2 && strides[0] === 1 && (kernel[0] as number) > 1;
+}
+
 /**
- * The parts of rows that the kernel of a two-dimensional convolution meets, in all rows of the padded input: [B, G, kw · C/G, rows · columns
- * of the output].
+ * What each row of the kernel meets, [B, G, kw · C/G, T]: slices of whole rows of one array, where {@link patches} are as many copies as the
+ * kernel has rows.
  *
  * @param x what the node reads, or other numbers in its place
  */
-export function rowPatches(b: Builder, node: Node, x?: ValueId): ValueId {
-  return concat(b, rowTaps(b, node, x), 2);
+export function kernelRows(b: Builder, node: Node, x?: ValueId): ValueId[] {
+  const images = concat(b, rowTaps(b, node, x), 2);
+  const { kernel, dilations } = windowOf(b, node);
+  const [rows, columns] = b.dims(node.outputs[0] as ValueId).slice(2) as [number, number];
+  return Array.from({ length: kernel[0] as number }, (_, tap) => {
+    const start = tap * (dilations[0] as number) * columns;
+    return slice(b, images, [3], [start], [start + rows * columns]);
+  });
 }
 
-/** The same apart for each column of the kernel, [B, G, C/G, rows · columns of the output]. */
+/**
+ * What each column of the kernel meets in all rows of the padded input, [B, G, C/G, rows · columns of the output].
+ *
+ * @param x what the node reads, or other numbers in its place
+ */
 export function rowTaps(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId[] {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const [top, left, bottom, right] = pads as [number, number, number, number];

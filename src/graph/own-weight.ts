@@ -1,6 +1,6 @@
 import { ModelError } from "../errors.ts";
 import type { Graph, Node, ValueId } from "./graph.ts";
-import { consumers, producers, reads } from "./graph.ts";
+import { consumers, makersOf, producers } from "./graph.ts";
 import type { Layer } from "./layers.ts";
 
 /**
@@ -61,11 +61,6 @@ function renamed(node: Node, copied: ReadonlySet<ValueId>, copy: (value: ValueId
 
 /** Without nodes that nothing needs. */
 function pruned(graph: Graph): Graph {
-  const needed = new Set(graph.outputs.map((output) => output.name));
-  const kept = graph.nodes.toReversed().filter((node) => {
-    if (!node.outputs.some((output) => needed.has(output))) return false;
-    for (const input of reads(node)) needed.add(input);
-    return true;
-  });
-  return { ...graph, nodes: kept.reverse() };
+  const outputs = graph.outputs.map((output) => output.name);
+  return { ...graph, nodes: makersOf(graph.nodes, outputs).nodes };
 }

@@ -1,9 +1,9 @@
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { concat, matMul, pad, reduceSum, reshape, slice, sumOfRows, swap, transpose } from "../../graph/operators.ts";
+import { concat, matMul, pad, reduceSum, reshape, sumOfRows, swap, transpose } from "../../graph/operators.ts";
 import { count } from "../../graph/tensor.ts";
-import { inKernelOrder, patches, rowPatches, rowTaps, windowOf } from "../patches.ts";
+import { inKernelOrder, kernelRows, patches, rowsShift, rowTaps, windowOf } from "../patches.ts";
 import { cotangent, type Pullback } from "./rule.ts";
 
 // The gradient in a convolution's kernel: Σ over samples and positions of γ φᵀ, φ what a window meets. The work is that of the convolution
@@ -60,12 +60,6 @@ function sizes(b: Builder, node: Node) {
   return { batch, groups, channels: out / groups, inner, tall, wide, rows, columns, step: dilations[0] as number };
 }
 
-/** Whether the window of one output row is that of the row before, a row further down. */
-function rowsShift(b: Builder, node: Node): boolean {
-  const { kernel, strides } = windowOf(b, node);
-  return kernel.length === 2 && strides[0] === 1 && (kernel[0] as number) > 1;
-}
-
 /** Whether γ shifted by each row of the kernel and rows as the kernel's columns meet them are smaller than patches. */
 function shiftedRowsAreSmaller(b: Builder, node: Node): boolean {
   const { channels, inner, tall, wide, rows, columns, step } = sizes(b, node);
@@ -105,16 +99,11 @@ function isWide(b: Builder, node: Node): boolean {
   return inner * wide >= WIDE;
 }
 
-/** A row of the kernel meets slices of whole rows of the image. */
 function byKernelRows(at: Pullback): ValueId {
   const { b, node } = at;
-  const { batch, groups, channels, inner, tall, wide, rows, columns, step } = sizes(b, node);
+  const { batch, groups, channels, inner, tall, wide, rows, columns } = sizes(b, node);
   const given = swap(b, reshape(b, cotangent(at), [batch, groups, channels, rows * columns]));
-  const images = rowPatches(b, node);
-  const parts = Array.from({ length: tall }, (_, tap) => {
-    const start = tap * step * columns;
-    return matMul(b, slice(b, images, [3], [start], [start + rows * columns]), given);
-  });
+  const parts = kernelRows(b, node).map((features) => matMul(b, features, given));
   const product = sumOfRows(b, concat(b, parts, 2), 1);
   const split = reshape(b, product, [groups, tall, wide, inner, channels]);
   return reshape(b, transpose(b, split, [0, 4, 3, 1, 2]), [groups * channels, inner, tall, wide]);

@@ -2,7 +2,7 @@ import type { Builder } from "../../graph/builder.ts";
 import { UnsupportedOperatorError } from "../../errors.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { describe } from "../../graph/graph.ts";
-import { mul, reduceSum, sumOfRows, reshape } from "../../graph/operators.ts";
+import { mul, reduceSum, reshape, sumOfRows } from "../../graph/operators.ts";
 import { count, type Dims } from "../../graph/tensor.ts";
 import { throughFunction, type Chain, type Jet } from "../jets.ts";
 
@@ -129,7 +129,7 @@ export function unbroadcast(b: Builder, value: ValueId, lead: number, dims: Dims
   const from = b.dims(value);
   const missing = from.length - lead - dims.length;
   const gone = Array.from({ length: missing }, (_, axis) => lead + axis);
-  const summed = lead === 0 && missing > 0 ? sumOfRows(b, value, missing) : reduceSum(b, value, gone);
+  const summed = lead === 0 ? sumOfRows(b, value, missing) : reduceSum(b, value, gone);
   const kept = b.dims(summed);
   const repeated = dims.flatMap((size, axis) => (size === 1 && kept[lead + axis] !== 1 ? [lead + axis] : []));
   return reduceSum(b, summed, repeated, true);

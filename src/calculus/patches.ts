@@ -126,42 +126,74 @@ function spaced(b: Builder, value: ValueId, axis: number, stride: number): Value
   return slice(b, reshape(b, widened, dims.with(axis, size * stride)), [axis], [0], [(size - 1) * stride + 1]);
 }
 
-/**
- * What each place of the kernel's last axis meets, [B, G, C/G, …, length of the output], the other axes whole. Places that are a whole
- * number of strides apart meet the same elements further on: the runtime takes every other element several times slower than all.
- */
+/** What each place of the kernel's last axis meets, [B, G, C/G, …, length of the output], the other axes whole. */
 function lastAxisTaps(b: Builder, padded: ValueId, { kernel, strides, dilations, output, groups }: Sliding): ValueId[] {
   const [batch, channels, ...size] = b.dims(padded) as [number, number, ...number[]];
   const axis = kernel.length - 1;
   const [stride, dilation, length] = [strides, dilations, output].map((list) => list[axis]) as [number, number, number];
-  const starts = Array.from({ length: kernel[axis] as number }, (_, tap) => tap * dilation);
-  return starts.map((start) => {
-    const alike = starts.filter((other) => (other - start) % stride === 0);
-    const [first, last] = stride === 1 ? [0, 0] : ([alike[0], alike.at(-1)] as [number, number]);
-    const end = last + (length - 1) * stride + 1;
-    const every = stride === 1 ? padded : slice(b, padded, [axis + 2], [first], [end], [stride]);
-    const place = (start - first) / stride;
-    const whole = place === 0 && length === b.dims(every)[axis + 2];
-    const taken = whole ? every : slice(b, every, [axis + 2], [place], [place + length]);
+  return Array.from({ length: kernel[axis] as number }, (_, tap) => {
+    const taken = everyOfLast(b, padded, { start: tap * dilation, length, stride });
     return reshape(b, taken, [batch, groups, channels / groups, ...size.with(axis, length)]);
   });
+}
+
+/** `length` elements of the last axis from `start` on, one in every `stride`, for which the last axis has room. */
+function everyOfLast(
+  b: Builder,
+  x: ValueId,
+  { start, length, stride }: { start: number; length: number; stride: number },
+): ValueId {
+  if (stride > 1) {
+    const [phase, place] = [start % stride, Math.floor(start / stride)];
+    const taken = slice(b, phases(b, x, stride), [0, 2], [phase, place], [phase + 1, place + length]);
+    return reshape(b, taken, b.dims(x).with(-1, length));
+  }
+  return length === b.dims(x).at(-1) ? x : slice(b, x, [b.rank(x) - 1], [start], [start + length]);
+}
+
+/**
+ * The elements of the last axis apart by their place modulo `stride`, [stride, rows, size / stride], with zeros up to a whole number: one
+ * transposition, where the runtime slices in strides element by element. Rows are one axis, or the runtime slices first.
+ */
+function phases(b: Builder, x: ValueId, stride: number): ValueId {
+  const dims = b.dims(x);
+  const size = dims.at(-1) as number;
+  const none = dims.map(() => 0);
+  const whole = pad(b, x, [...none, ...none.with(-1, (stride - (size % stride)) % stride)]);
+  const length = Math.ceil(size / stride);
+  const rows = count(dims.slice(0, -1));
+  const apart = transpose(b, reshape(b, whole, [...dims.slice(0, -1), length, stride]), [dims.length, ...dims.keys()]);
+  return reshape(b, apart, [stride, rows, length]);
 }
 
 /** What windows of one element meet. */
 function meshPatches(b: Builder, padded: ValueId, { strides, output, groups }: Sliding): ValueId {
   const [batch, channels] = b.dims(padded) as [number, number];
-  const ends = output.map((length, axis) => (length - 1) * (strides[axis] as number) + 1);
-  const met = corner(b, padded, ends, strides);
+  const last = output.length - 1;
+  const [stride, length] = [strides[last], output[last]] as [number, number];
+  const rows = output.slice(0, -1).map((size, axis) => ({ axis: axis + 2, size, stride: strides[axis] as number }));
+  const whole = rows.every((row) => row.stride === 1 && row.size === b.dims(padded)[row.axis]);
+  const taken = whole
+    ? padded
+    : slice(
+        b,
+        padded,
+        rows.map(({ axis }) => axis),
+        rows.map(() => 0),
+        rows.map((row) => (row.size - 1) * row.stride + 1),
+        rows.map((row) => row.stride),
+      );
+  const met = everyOfLast(b, taken, { start: 0, length, stride });
   return reshape(b, met, [batch, groups, channels / groups, count(output)]);
 }
 
-/** A map up to an end along each axis, every so many elements. */
-function corner(b: Builder, map: ValueId, ends: Dims, strides: Dims): ValueId {
+/** A map up to an end along each axis. */
+function corner(b: Builder, map: ValueId, ends: Dims): ValueId {
   const size = b.dims(map).slice(2);
-  if (ends.every((end, axis) => end === size[axis] && strides[axis] === 1)) return map;
+  if (ends.every((end, axis) => end === size[axis])) return map;
   const axes = ends.map((_, axis) => axis + 2);
   const starts = ends.map(() => 0);
-  return slice(b, map, axes, starts, ends, strides);
+  return slice(b, map, axes, starts, ends);
 }
 
 /** Whether square windows lie side by side: each element belongs to one. */
@@ -175,12 +207,10 @@ function isTiled({ kernel, strides, dilations }: Sliding): boolean {
 function tiles(b: Builder, padded: ValueId, { kernel, output, groups }: Sliding): ValueId {
   const [batch, channels] = b.dims(padded) as [number, number];
   const [side] = kernel as [number];
-  const ones = kernel.map(() => 1);
   const covered = corner(
     b,
     padded,
     output.map((length) => length * side),
-    ones,
   );
   const blocks = b.add("SpaceToDepth", [covered], { blocksize: side });
   // From the kernel's rows, its columns, channels.

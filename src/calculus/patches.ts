@@ -37,7 +37,7 @@ export function patches(b: Builder, node: Node, x = node.inputs[0] as ValueId): 
   return isTiled(sliding) ? tiles(b, padded, sliding) : slidingPatches(b, padded, sliding);
 }
 
-/** Whether the window of one output row is that of the row before, a row further down: {@link kernelRows} and {@link rowTaps} are for these. */
+/** Whether the window of one output row is that of the row before, a row further down: {@link kernelRows} and {@link columnTaps} are for these. */
 export function rowsShift(b: Builder, node: Node): boolean {
   const { kernel, strides } = windowOf(b, node);
   return kernel.length === 2 && strides[0] === 1 && (kernel[0] as number) > 1;
@@ -50,7 +50,7 @@ export function rowsShift(b: Builder, node: Node): boolean {
  * @param x what the node reads, or other numbers in its place
  */
 export function kernelRows(b: Builder, node: Node, x?: ValueId): ValueId[] {
-  const images = concat(b, rowTaps(b, node, x), 2);
+  const images = concat(b, columnTaps(b, node, x, true), 2);
   const { kernel, dilations } = windowOf(b, node);
   const [rows, columns] = b.dims(node.outputs[0] as ValueId).slice(2) as [number, number];
   return Array.from({ length: kernel[0] as number }, (_, tap) => {
@@ -59,20 +59,19 @@ export function kernelRows(b: Builder, node: Node, x?: ValueId): ValueId[] {
   });
 }
 
-/**
- * What each column of the kernel meets in all rows of the padded input, [B, G, C/G, rows · columns of the output].
- *
- * @param x what the node reads, or other numbers in its place
- */
-export function rowTaps(b: Builder, node: Node, x = node.inputs[0] as ValueId): ValueId[] {
+/** What each column of the kernel meets in the rows of the input, padded or as they are, [B, G, C/G, rows · columns of the output]. */
+export function columnTaps(b: Builder, node: Node, x = node.inputs[0] as ValueId, padsRows = false): ValueId[] {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const [top, left, bottom, right] = pads as [number, number, number, number];
-  const padded = pad(b, x, [0, 0, top, left, 0, 0, bottom, right]);
+  const padded = pad(b, x, padsRows ? [0, 0, top, left, 0, 0, bottom, right] : [0, 0, 0, left, 0, 0, 0, right]);
   const output = b.dims(node.outputs[0] as ValueId).slice(2);
   const sliding = { kernel, strides, dilations, output, groups: int(node, "group", 1) };
-  return lastAxisTaps(b, padded, sliding).map((tap) => {
-    const [batch, groups, channels, ...spatial] = b.dims(tap) as [number, number, number, ...number[]];
-    return reshape(b, tap, [batch, groups, channels, count(spatial)]);
+  // A column that meets the input as it is needs no copy.
+  const asItIs = (tap: number) =>
+    !padsRows && strides[1] === 1 && tap * (dilations[1] as number) === left && output[1] === b.dims(x)[3];
+  return lastAxisTaps(b, padded, sliding).map((taken, tap) => {
+    const [batch, groups, channels, ...spatial] = b.dims(taken) as [number, number, number, ...number[]];
+    return reshape(b, asItIs(tap) ? x : taken, [batch, groups, channels, count(spatial)]);
   });
 }
 

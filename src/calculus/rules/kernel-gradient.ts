@@ -3,7 +3,7 @@ import type { Node, ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
 import { concat, matMul, pad, reduceSum, reshape, sumOfRows, swap, transpose } from "../../graph/operators.ts";
 import { count } from "../../graph/tensor.ts";
-import { inKernelOrder, kernelRows, patches, rowsShift, rowTaps, windowOf } from "../patches.ts";
+import { columnTaps, inKernelOrder, kernelRows, patches, rowsShift, windowOf } from "../patches.ts";
 import { cotangent, type Pullback } from "./rule.ts";
 
 // The gradient in a convolution's kernel: Σ over samples and positions of γ φᵀ, φ what a window meets. The work is that of the convolution
@@ -64,29 +64,34 @@ function sizes(b: Builder, node: Node) {
 function shiftedRowsAreSmaller(b: Builder, node: Node): boolean {
   const { channels, inner, tall, wide, rows, columns, step } = sizes(b, node);
   const { pads } = windowOf(b, node);
-  const padded = (b.dims(node.inputs[0] as ValueId)[2] as number) + (pads[0] as number) + (pads[2] as number);
+  const height = b.dims(node.inputs[0] as ValueId)[2] as number;
+  const reach = (tall - 1) * step;
   return (
-    rows + (tall - 1) * step === padded &&
-    padded * (wide * inner + tall * channels) < rows * tall * wide * inner &&
+    (pads[0] as number) <= reach &&
+    (pads[2] as number) <= reach &&
+    rows + reach === height + (pads[0] as number) + (pads[2] as number) &&
+    height * (wide * inner + tall * channels) < rows * tall * wide * inner &&
     rows * columns > channels
   );
 }
 
 /**
- * Σ_y γ[y] x[y + k] over rows is a product of x and of γ moved down by k rows, with zeros around it: what would be a window of x for each
- * row of the kernel are views of nothing but whole images. The columns of the kernel have a product each.
+ * Σ_y γ[y] x[y + k − p] over rows, p of them padding, is a product of x and of γ moved down by k − p rows, with zeros around it: what would
+ * be a window of x for each row of the kernel are views of nothing but whole images. The columns of the kernel have a product each.
  */
 function byShiftedRows(at: Pullback): ValueId {
   const { b, node } = at;
-  const { batch, groups, channels, inner, tall, wide, rows, columns, step } = sizes(b, node);
+  const { batch, groups, channels, inner, tall, wide, columns, step } = sizes(b, node);
+  const [above, , below] = windowOf(b, node).pads as [number, number, number, number];
+  const height = b.dims(node.inputs[0] as ValueId)[2] as number;
   const reach = (tall - 1) * step;
-  const padded = pad(b, cotangent(at), [0, 0, reach, 0, 0, 0, reach, 0]);
+  const padded = pad(b, cotangent(at), [0, 0, reach - above, 0, 0, 0, reach - below, 0]);
   const places = Array.from({ length: tall }, (_, tap) =>
-    Array.from({ length: rows + reach }, (__, row) => reach - tap * step + row),
+    Array.from({ length: height }, (__, row) => reach - tap * step + row),
   );
   const gathered = b.add("Gather", [padded, b.integers(places.flat())], { axis: 2 });
-  const moved = reshape(b, gathered, [batch, groups, channels * tall, (rows + reach) * columns]);
-  const parts = rowTaps(b, node).map((tap) => matMul(b, moved, swap(b, tap)));
+  const moved = reshape(b, gathered, [batch, groups, channels * tall, height * columns]);
+  const parts = columnTaps(b, node).map((tap) => matMul(b, moved, swap(b, tap)));
   const product = reshape(b, sumOfRows(b, concat(b, parts, 3), 1), [groups * channels, tall, wide, inner]);
   return transpose(b, product, [0, 3, 1, 2]);
 }

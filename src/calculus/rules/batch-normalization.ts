@@ -2,8 +2,8 @@ import { UnsupportedOperatorError } from "../../errors.ts";
 import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { describe, float, int } from "../../graph/graph.ts";
-import { add, div, mul, reduceSum, reshape, scale, sqrt } from "../../graph/operators.ts";
-import { count, Tensor } from "../../graph/tensor.ts";
+import { add, div, mul, reduceSum, reshape, scale, sqrt, sub } from "../../graph/operators.ts";
+import { count } from "../../graph/tensor.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
 import { cotangent, each, linear, masked } from "./rule.ts";
 
@@ -34,7 +34,7 @@ const inference = linear(
 
 /**
  * With the statistics of the batch, y = γ (x − μ)/σ + β: ∂β = Σ g, ∂γ = Σ g x̂, ∂x = γ/σ (g − ∂β/n − x̂ ∂γ/n), sums over the n elements
- * of a channel (Ioffe and Szegedy 2015).
+ * of a channel (Ioffe and Szegedy 2015). Σ g x̂ is (Σ g x − μ Σ g)/σ.
  */
 function trainingPull(at: Pullback): (ValueId | undefined)[] {
   const { b, node, lead } = at;
@@ -46,18 +46,12 @@ function trainingPull(at: Pullback): (ValueId | undefined)[] {
   const n = count(dims) / (dims[1] as number);
   const given = cotangent(at);
   const inverse = div(b, b.scalar(1), deviation(b, node, variance));
-  const channels = dims[1] as number;
-  const [none, one] = [0, 1].map((value) =>
-    b.constant(Tensor.float32([channels], new Float32Array(channels).fill(value))),
-  );
-  // The operator itself, its statistics given, is the runtime's one pass over x for a factor and a shift of each channel.
-  const affine = (value: ValueId, given: readonly (ValueId | undefined)[], epsilon: number) =>
-    b.add("BatchNormalization", [value, ...(given as ValueId[])], { epsilon: { float: epsilon } });
-  const unit = affine(x, [one, none, mean, variance], float(node, "epsilon", 1e-5));
   const shift = reduceSum(b, given, axes);
-  const stretch = reduceSum(b, mul(b, given, unit), axes);
+  const stretch = mul(b, sub(b, reduceSum(b, mul(b, given, x), axes), mul(b, mean, shift)), inverse);
   const through = () => {
-    const along = affine(unit, [scale(b, stretch, -1 / n), scale(b, shift, -1 / n), none, one], 0);
+    // The operator itself, its statistics given, is the runtime's one pass over x for a factor and a shift of each channel.
+    const parameters = [scale(b, stretch, -1 / n), scale(b, shift, -1 / n), mean, variance];
+    const along = b.add("BatchNormalization", [x, ...parameters], { epsilon: { float: float(node, "epsilon", 1e-5) } });
     return mul(b, add(b, given, along), meeting(b, mul(b, gain, inverse), y));
   };
   return each(

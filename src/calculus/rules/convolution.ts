@@ -1,6 +1,6 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { foldLead, reduceSum, reshape, scale, slice, transpose } from "../../graph/operators.ts";
+import { foldLead, mul, reduceSum, reshape, scale, slice, transpose } from "../../graph/operators.ts";
 import { count, type Dims } from "../../graph/tensor.ts";
 import { broadcastJet, sum } from "../jets.ts";
 import { windowOf } from "../patches.ts";
@@ -10,17 +10,22 @@ import { bilinear, cotangent, each, pushed } from "./rule.ts";
 
 const conv: Rule = {
   linearity: bilinear,
-  vjp: (at) => {
-    const { b, lead } = at;
+  vjp: (whole) => {
+    const { b, lead } = whole;
+    const { at, factor } = withoutChannelFactor(whole);
     const biasAxes = () =>
       Array.from({ length: b.rank(cotangent(at)) }, (_, axis) => axis)
         .slice(lead)
         .toSpliced(1, 1);
+    const w = at.node.inputs[1] as ValueId;
+    const times = (value: ValueId, rank: number) => (factor === undefined ? value : mul(b, value, channels(factor, rank)));
+    const channels = (value: ValueId, rank: number) =>
+      reshape(b, value, [b.dims(value)[0] as number, ...Array.from({ length: rank - 1 }, () => 1)]);
     return each(
       at,
-      () => inputCotangent(at),
-      () => kernelCotangent(at),
-      () => reduceSum(b, cotangent(at), biasAxes()),
+      () => inputCotangent(at, times(w, b.rank(w))),
+      () => times(kernelCotangent(at), b.rank(w)),
+      () => times(reduceSum(b, cotangent(at), biasAxes()), 1),
     );
   },
   taylor: (at) => {
@@ -45,6 +50,21 @@ const conv: Rule = {
     ];
   },
 };
+
+/**
+ * A cotangent that is a product with one factor a channel, as a normalization behind the convolution makes it, without the factor: kernels
+ * and their gradients take it for less than images do.
+ */
+function withoutChannelFactor(at: Pullback): { at: Pullback; factor?: ValueId } {
+  const { b } = at;
+  const given = cotangent(at);
+  const maker = b.producerOf(given);
+  const [value = "", factor = ""] = maker?.inputs ?? [];
+  if (maker?.op !== "Mul" || b.dims(value).join() !== b.dims(given).join()) return { at };
+  const [, channels, ...spatial] = b.dims(at.node.outputs[0] as ValueId);
+  if (b.dims(factor).join() !== [channels, ...spatial.map(() => 1)].join()) return { at };
+  return { at: { ...at, cotangents: [value] }, factor };
+}
 
 function attributesOf({ b, node }: Differentiated, groups: number) {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
@@ -89,11 +109,11 @@ function crossTerm(at: Differentiated, x: ValueId, kernels: ValueId): ValueId {
 }
 
 /** The cotangent of a convolution's input, all columns in one batch. */
-function inputCotangent(at: Pullback): ValueId {
+function inputCotangent(at: Pullback, w: ValueId): ValueId {
   const { b, node, lead } = at;
   const size = b.dims(node.inputs[0] as ValueId);
   const given = lead > 0 ? foldLead(b, cotangent(at)) : cotangent(at);
-  const pulled = slidesBack(at) ? turnedConv(at, given) : transposedConv(at, given);
+  const pulled = slidesBack(at) ? turnedConv(at, given, w) : transposedConv(at, given, w);
   return reshape(b, pulled, [...b.dims(cotangent(at)).slice(0, lead), ...size]);
 }
 
@@ -119,8 +139,7 @@ function slidesBack({ b, node }: Differentiated): boolean {
 }
 
 /** The transpose as a convolution with the kernel turned around and its channels swapped. */
-function turnedConv({ b, node }: Differentiated, given: ValueId): ValueId {
-  const w = node.inputs[1] as ValueId;
+function turnedConv({ b, node }: Differentiated, given: ValueId, w: ValueId): ValueId {
   const { kernel, dilations, pads } = windowOf(b, node);
   const groups = int(node, "group", 1);
   const rank = kernel.length;
@@ -146,7 +165,7 @@ function turnedConv({ b, node }: Differentiated, given: ValueId): ValueId {
   return b.add("Conv", [given, turned], { ...attributes, group: groups });
 }
 
-function transposedConv({ b, node }: Differentiated, given: ValueId): ValueId {
+function transposedConv({ b, node }: Differentiated, given: ValueId, w: ValueId): ValueId {
   const { kernel, strides, dilations, pads } = windowOf(b, node);
   const size = b.dims(node.inputs[0] as ValueId);
   const rank = kernel.length;
@@ -159,7 +178,7 @@ function transposedConv({ b, node }: Differentiated, given: ValueId): ValueId {
       return at(size, axis + 2) - (reach - at(pads, axis) - at(pads, axis + rank));
     });
   const attributes = { kernel_shape: kernel, strides, dilations, pads, group: int(node, "group", 1) };
-  return b.add("ConvTranspose", [given, node.inputs[1] as ValueId], { ...attributes, output_padding: extra });
+  return b.add("ConvTranspose", [given, w], { ...attributes, output_padding: extra });
 }
 
 export const convolutionRules: Readonly<Record<string, Rule>> = { Conv: conv };

@@ -1,0 +1,151 @@
+import { attributes, type AttributeValue } from "../graph/builder.ts";
+import { consumers, reads, type Graph, type Node, type ValueId } from "../graph/graph.ts";
+import { Tensor, type Dims } from "../graph/tensor.ts";
+import { replayed } from "./replay.ts";
+
+/** ONNX Runtime's operators on images whose channels stand in blocks, [N, C/B, H, W, B], as wide as the processor's vectors. */
+export const DOMAIN = "com.microsoft.nchwc";
+
+/**
+ * A factor and a shift of each channel of an image in blocks, upon another image, perhaps cut at zero: one pass of the runtime, its
+ * convolution of one place and a group for each channel. It is made when its values are asked for, so that more may join it.
+ */
+export interface Affine {
+  readonly image: ValueId;
+  /** [C, 1, 1, 1] and [C]. */
+  readonly factor: ValueId;
+  readonly shift: ValueId;
+  readonly upon?: ValueId;
+  readonly activation?: "Relu";
+}
+
+type Given = Readonly<Record<string, AttributeValue>>;
+
+/** A graph that grows beside the one it stands for: which of its values are there in blocks, which as they were, and each of them when it is needed. */
+export class Blocks {
+  /** B. */
+  readonly block: number;
+  readonly #graph: Graph;
+  readonly #types;
+  readonly #readers: ReadonlyMap<ValueId, readonly Node[]>;
+  readonly #outputs: ReadonlySet<ValueId>;
+  readonly #nodes: Node[] = [];
+  readonly #constants: Map<ValueId, Tensor>;
+  /** Values whose blocks were computed, and those of which nothing but what makes them is there. */
+  readonly #blocked = new Map<ValueId, ValueId>();
+  readonly #affine = new Map<ValueId, Affine>();
+  /** Blocks of values that are there as they were. */
+  readonly #copies = new Map<ValueId, ValueId>();
+  readonly #restored = new Set<ValueId>();
+  readonly #left = new Map<ValueId, Node>();
+
+  constructor(graph: Graph, block: number) {
+    this.block = block;
+    this.#graph = graph;
+    this.#types = replayed(graph);
+    this.#readers = consumers(graph.nodes);
+    this.#outputs = new Set(graph.outputs.map(({ name }) => name));
+    this.#constants = new Map(graph.constants);
+  }
+
+  dims(value: ValueId): Dims {
+    return this.#types.dims(value);
+  }
+
+  constantOf(value: ValueId): Tensor | undefined {
+    return this.#graph.constants.get(value);
+  }
+
+  /** Whether a value is float32 maps [N, C, H, W] whose channels fill whole blocks. */
+  fits(value: ValueId): boolean {
+    const known = this.#types.typeIfKnown(value);
+    return known?.type === "float32" && known.dims.length === 4 && (known.dims[1] as number) % this.block === 0;
+  }
+
+  /** Whether a value was computed in blocks: what reads it had better go on there. */
+  has(value: ValueId): boolean {
+    return this.#blocked.has(value) || this.#affine.has(value);
+  }
+
+  /** The node that alone reads a value. */
+  onlyReader(value: ValueId): Node | undefined {
+    const readers = this.#readers.get(value);
+    return readers?.length === 1 && !this.#outputs.has(value) ? readers[0] : undefined;
+  }
+
+  /** A new node of one output. */
+  emit(name: ValueId, op: string, inputs: readonly ValueId[], given: Given = {}, domain = ""): ValueId {
+    this.#nodes.push({ op, domain, name, inputs, outputs: [name], attributes: attributes(given) });
+    return name;
+  }
+
+  constant(name: ValueId, tensor: Tensor): ValueId {
+    this.#constants.set(name, tensor);
+    return name;
+  }
+
+  reshape(name: ValueId, value: ValueId, dims: Dims): ValueId {
+    return this.emit(name, "Reshape", [value, this.constant(`${name} dims`, Tensor.int64(dims))]);
+  }
+
+  /** A node as it was, of values as they were. */
+  keep(node: Node): void {
+    for (const value of reads(node)) this.restore(value);
+    this.#nodes.push(node);
+  }
+
+  /** Says where the blocks of a value are, or what they are made of when they are asked for. The value is nowhere else. */
+  put(value: ValueId, blocks: ValueId | Affine): void {
+    if (typeof blocks === "string") this.#blocked.set(value, blocks);
+    else this.#affine.set(value, blocks);
+  }
+
+  /** What a value is to be made of, if nothing but `reader` reads it. */
+  pending(value: ValueId, reader: Node): Affine | undefined {
+    return this.onlyReader(value) === reader ? this.#affine.get(value) : undefined;
+  }
+
+  /** Leaves a node to the one that alone reads its output, and takes care of both. */
+  leave(node: Node): void {
+    this.#left.set(node.outputs[0] as ValueId, node);
+  }
+
+  left(value: ValueId): Node | undefined {
+    return this.#left.get(value);
+  }
+
+  /** A value in blocks. */
+  of(value: ValueId): ValueId {
+    const known = this.#blocked.get(value) ?? this.#copies.get(value);
+    if (known !== undefined) return known;
+    const affine = this.#affine.get(value);
+    if (!affine) {
+      const copy = this.emit(`${value}/blocks`, "ReorderInput", [value], {}, DOMAIN);
+      this.#copies.set(value, copy);
+      return copy;
+    }
+    const made = this.affine(`${value}/blocks`, affine, this.dims(value)[1] as number);
+    this.#blocked.set(value, made);
+    return made;
+  }
+
+  affine(name: ValueId, { image, factor, shift, upon, activation }: Affine, channels: number): ValueId {
+    const inputs = [image, factor, shift, ...(upon === undefined ? [] : [upon])];
+    const given = { group: channels, kernel_shape: [1, 1], ...(activation && { activation }) };
+    return this.emit(name, "Conv", inputs, given, DOMAIN);
+  }
+
+  /** Makes a value there as it was, under its own name. */
+  restore(value: ValueId): void {
+    if (!this.has(value) || this.#restored.has(value)) return;
+    this.#restored.add(value);
+    this.emit(value, "ReorderOutput", [this.of(value)], { channels: this.dims(value)[1] as number }, DOMAIN);
+  }
+
+  /** The whole graph, with the outputs that it had. */
+  done(): Graph {
+    for (const name of this.#outputs) this.restore(name);
+    const domains = new Map([...this.#graph.domains, [DOMAIN, 1]]);
+    return { ...this.#graph, nodes: this.#nodes, constants: this.#constants, domains };
+  }
+}

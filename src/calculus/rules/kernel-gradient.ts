@@ -91,8 +91,8 @@ function byShiftedRows(at: Pullback): ValueId {
   );
   const gathered = b.add("Gather", [padded, b.integers(places.flat())], { axis: 2 });
   const moved = reshape(b, gathered, [batch, groups, channels * tall, height * columns]);
-  const parts = columnTaps(b, node).map((tap) => matMul(b, moved, swap(b, tap)));
-  const product = reshape(b, sumOfRows(b, concat(b, parts, 3), 1), [groups * channels, tall, wide, inner]);
+  const parts = columnTaps(b, node).map((tap) => sumOfRows(b, matMul(b, moved, swap(b, tap)), 1));
+  const product = reshape(b, concat(b, parts, 2), [groups * channels, tall, wide, inner]);
   return transpose(b, product, [0, 3, 1, 2]);
 }
 
@@ -108,8 +108,8 @@ function byKernelRows(at: Pullback): ValueId {
   const { b, node } = at;
   const { batch, groups, channels, inner, tall, wide, rows, columns } = sizes(b, node);
   const given = swap(b, reshape(b, cotangent(at), [batch, groups, channels, rows * columns]));
-  const parts = kernelRows(b, node).map((features) => matMul(b, features, given));
-  const product = sumOfRows(b, concat(b, parts, 2), 1);
+  const parts = kernelRows(b, node).map((features) => sumOfRows(b, matMul(b, features, given), 1));
+  const product = concat(b, parts, 1);
   const split = reshape(b, product, [groups, tall, wide, inner, channels]);
   return reshape(b, transpose(b, split, [0, 4, 3, 1, 2]), [groups * channels, inner, tall, wide]);
 }

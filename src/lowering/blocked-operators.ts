@@ -1,15 +1,16 @@
 import type { Node, ValueId } from "../graph/graph.ts";
 import { float, int, string } from "../graph/graph.ts";
 import { count, Tensor } from "../graph/tensor.ts";
-import { type Blocks, DOMAIN } from "./blocks.ts";
-import { centred, dots, means, sumOverSamples } from "./blocked-sums.ts";
+import { added, type Apart, apartOf } from "./blocked-phases.ts";
+import { centred, dots, means, perChannel, sumOverSamples } from "./blocked-sums.ts";
+import type { Blocks, Convolution } from "./blocks.ts";
 
 /** Makes what a node makes in blocks, if that is worth while; whether it did. */
 export type Blocking = (blocks: Blocks, node: Node) => boolean;
 
 /** Kernels must be no constants: with constants the runtime does so itself. */
 const convolution: Blocking = (blocks, node) => {
-  const [x = "", w = "", ...bias] = node.inputs;
+  const [x = "", w = "", bias] = node.inputs;
   const [y = ""] = node.outputs;
   const { block } = blocks;
   if (blocks.constantOf(w) || !blocks.fits(y) || int(node, "group", 1) !== 1) return false;
@@ -24,9 +25,17 @@ const convolution: Blocking = (blocks, node) => {
   const size = few ? inner : block;
   const parts = blocks.reshape(`${y}/kernel parts`, w, [out / block, block, inner / size, size, ...kernel]);
   const moved = blocks.emit(`${y}/kernel blocks`, "Transpose", [parts], { perm: [0, 2, 4, 5, 3, 1] });
-  const inputs = [few ? x : blocks.of(x), blocks.reshape(`${y}/kernel`, moved, dims), ...bias];
-  blocks.put(y, blocks.emit(`${y}/blocks`, "Conv", inputs, node.attributes, DOMAIN));
+  const image = few ? x : blocks.of(x);
+  const kernels = blocks.reshape(`${y}/kernel`, moved, dims);
+  blocks.put(y, { image, kernels, ...(bias && { bias }), given: node.attributes });
   return true;
+};
+
+/** In strides: as many convolutions as there are places between the strides. */
+const transposedConvolution: Blocking = (blocks, node) => {
+  const apart = apartOf(blocks, node);
+  if (apart) blocks.put(node.outputs[0] as ValueId, apart);
+  return apart !== undefined;
 };
 
 /** A function of each element, of maps and scalars. */
@@ -45,7 +54,7 @@ const elementwise: Blocking = (blocks, node) => {
 const relu: Blocking = (blocks, node) => {
   const [x = ""] = node.inputs;
   const pending = blocks.pending(x, node);
-  if (!pending || pending.activation) return elementwise(blocks, node);
+  if (!pending || "phases" in pending || pending.activation) return elementwise(blocks, node);
   blocks.put(node.outputs[0] as ValueId, { ...pending, activation: "Relu" });
   return true;
 };
@@ -53,11 +62,20 @@ const relu: Blocking = (blocks, node) => {
 /** A sum with what is not yet made is made with it. */
 const sum: Blocking = (blocks, node) => {
   const [x = "", y = ""] = node.inputs;
-  const [own, other] = blocks.pending(x, node) ? [x, y] : [y, x];
-  const pending = blocks.pending(own, node);
-  const joins = pending && !pending.upon && !pending.activation && blocks.fits(other) && own !== other;
-  if (!joins || blocks.dims(own).join() !== blocks.dims(other).join()) return elementwise(blocks, node);
-  blocks.put(node.outputs[0] as ValueId, { ...pending, upon: blocks.of(other) });
+  const [z = ""] = node.outputs;
+  if (x === y || ![x, y].every((value) => blocks.fits(value) && blocks.dims(value).join() === blocks.dims(z).join())) {
+    return elementwise(blocks, node);
+  }
+  const [first, second] = [blocks.pending(x, node), blocks.pending(y, node)];
+  if (first && second && "phases" in first && "phases" in second && first.strides.join() === second.strides.join()) {
+    blocks.put(z, added(blocks, z, first, second));
+    return true;
+  }
+  const joinable = (pending: Convolution | Apart | undefined): pending is Convolution =>
+    pending !== undefined && !("phases" in pending) && !pending.upon && !pending.activation;
+  if (joinable(first)) blocks.put(z, { ...first, upon: blocks.of(y) });
+  else if (joinable(second)) blocks.put(z, { ...second, upon: blocks.of(x) });
+  else return elementwise(blocks, node);
   return true;
 };
 
@@ -78,11 +96,7 @@ const product: Blocking = (blocks, node) => {
   const [, channels, ...spatial] = dims as [number, number, ...number[]];
   const given = blocks.dims(factor);
   if (given.at(-3) !== channels || count(given) !== channels || spatial.join() !== blocks.dims(z).slice(2).join()) return false;
-  blocks.put(z, {
-    image: blocks.of(image),
-    factor: blocks.reshape(`${z}/factor`, factor, [channels, 1, 1, 1]),
-    shift: blocks.constant(`${z}/shift`, Tensor.float32([channels], new Float32Array(channels))),
-  });
+  blocks.put(z, perChannel(blocks, z, blocks.of(image), channels, { factor }));
   return true;
 };
 
@@ -122,11 +136,7 @@ const normalization: Blocking = (blocks, node) => {
   const deviation = blocks.emit(`${y}/deviation`, "Sqrt", [blocks.emit(`${y}/padded variance`, "Add", [variance, epsilon])]);
   const factor = blocks.emit(`${y}/factor`, "Div", [gain, deviation]);
   const moved = () => blocks.emit(`${y}/shift`, "Sub", [offset, blocks.emit(`${y}/moved`, "Mul", [mean, factor])]);
-  blocks.put(y, {
-    image,
-    factor: blocks.reshape(`${y}/channel factor`, factor, [channels, 1, 1, 1]),
-    shift: training ? offset : moved(),
-  });
+  blocks.put(y, perChannel(blocks, y, image, channels, { factor, shift: training ? offset : moved() }));
   return true;
 };
 
@@ -176,6 +186,7 @@ export const blockings: Readonly<Record<string, Blocking>> = {
     ),
   ),
   Conv: convolution,
+  ConvTranspose: transposedConvolution,
   Relu: relu,
   Add: sum,
   Mul: product,

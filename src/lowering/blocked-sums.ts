@@ -1,8 +1,21 @@
 import type { ValueId } from "../graph/graph.ts";
 import { Tensor, type Dims } from "../graph/tensor.ts";
-import { type Blocks, DOMAIN } from "./blocks.ts";
+import { type Blocks, type Convolution, DOMAIN } from "./blocks.ts";
 
-// Sums over maps in blocks, [N, C, H, W]: one pass each, an element after the other in as many sums as a block has channels.
+// Factors of maps in blocks, [N, C, H, W], and sums over them: one pass each. Sums go an element after the other, in as many sums as a block
+// has channels.
+
+/** A factor and a shift, none is 0, of each channel: a convolution of one place with a group for each channel. */
+export function perChannel(
+  blocks: Blocks,
+  name: ValueId,
+  image: ValueId,
+  channels: number,
+  { factor, shift }: { factor: ValueId; shift?: ValueId },
+): Convolution {
+  const kernels = blocks.reshape(`${name}/factors`, factor, [channels, 1, 1, 1]);
+  return { image, kernels, ...(shift && { bias: shift }), given: { group: channels, kernel_shape: [1, 1] } };
+}
 
 /** The mean of each map, [N, C, 1, 1], which stands in blocks as it does without. */
 export function means(blocks: Blocks, name: ValueId, image: ValueId): ValueId {
@@ -35,13 +48,12 @@ export function centred(blocks: Blocks, x: ValueId, mean: ValueId, variance: Val
   const dims = blocks.dims(x);
   const [n, channels, height, width] = dims as [number, number, number, number];
   sumOverSamples(blocks, mean, means(blocks, `${mean}/of maps`, blocks.of(x)), dims, 1 / n);
-  const ones = Tensor.float32([channels, 1, 1, 1], new Float32Array(channels).fill(1));
-  const away = {
-    image: blocks.of(x),
-    factor: blocks.constant(`${mean}/ones`, ones),
-    shift: blocks.emit(`${mean}/negative`, "Neg", [mean]),
-  };
-  const image = blocks.affine(`${x}/centred`, away, channels);
+  const factor = blocks.constant(`${mean}/ones`, Tensor.float32([channels], new Float32Array(channels).fill(1)));
+  const shift = blocks.emit(`${mean}/negative`, "Neg", [mean]);
+  const image = blocks.convolution(
+    `${x}/centred`,
+    perChannel(blocks, `${x}/centred`, blocks.of(x), channels, { factor, shift }),
+  );
   sumOverSamples(blocks, variance, dots(blocks, `${variance}/of maps`, image, image, dims), dims, 1 / (n * height * width));
   return image;
 }

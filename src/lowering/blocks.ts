@@ -1,25 +1,23 @@
 import { attributes, type AttributeValue } from "../graph/builder.ts";
 import { consumers, reads, type Graph, type Node, type ValueId } from "../graph/graph.ts";
 import { Tensor, type Dims } from "../graph/tensor.ts";
+import { type Apart, interleaved } from "./blocked-phases.ts";
 import { replayed } from "./replay.ts";
 
 /** ONNX Runtime's operators on images whose channels stand in blocks, [N, C/B, H, W, B], as wide as the processor's vectors. */
 export const DOMAIN = "com.microsoft.nchwc";
 
-/**
- * A factor and a shift of each channel of an image in blocks, upon another image, perhaps cut at zero: one pass of the runtime, its
- * convolution of one place and a group for each channel. It is made when its values are asked for, so that more may join it.
- */
-export interface Affine {
+/** A convolution in blocks, perhaps added to another image, perhaps cut at zero: one pass of the runtime. */
+export interface Convolution {
   readonly image: ValueId;
-  /** [C, 1, 1, 1] and [C]. */
-  readonly factor: ValueId;
-  readonly shift: ValueId;
+  readonly kernels: ValueId;
+  readonly bias?: ValueId;
+  readonly given: Given;
   readonly upon?: ValueId;
   readonly activation?: "Relu";
 }
 
-type Given = Readonly<Record<string, AttributeValue>>;
+export type Given = Readonly<Record<string, AttributeValue>>;
 
 /** A graph that grows beside the one it stands for: which of its values are there in blocks, which as they were, and each of them when it is needed. */
 export class Blocks {
@@ -31,9 +29,9 @@ export class Blocks {
   readonly #outputs: ReadonlySet<ValueId>;
   readonly #nodes: Node[] = [];
   readonly #constants: Map<ValueId, Tensor>;
-  /** Values whose blocks were computed, and those of which nothing but what makes them is there. */
+  /** Values whose blocks were computed, and what those are to be made of that nobody asked for. */
   readonly #blocked = new Map<ValueId, ValueId>();
-  readonly #affine = new Map<ValueId, Affine>();
+  readonly #pending = new Map<ValueId, Convolution | Apart>();
   /** Blocks of values that are there as they were. */
   readonly #copies = new Map<ValueId, ValueId>();
   readonly #restored = new Set<ValueId>();
@@ -64,7 +62,7 @@ export class Blocks {
 
   /** Whether a value was computed in blocks: what reads it had better go on there. */
   has(value: ValueId): boolean {
-    return this.#blocked.has(value) || this.#affine.has(value);
+    return this.#blocked.has(value) || this.#pending.has(value);
   }
 
   /** The node that alone reads a value. */
@@ -94,15 +92,15 @@ export class Blocks {
     this.#nodes.push(node);
   }
 
-  /** Says where the blocks of a value are, or what they are made of when they are asked for. The value is nowhere else. */
-  put(value: ValueId, blocks: ValueId | Affine): void {
+  /** Says where the blocks of a value are, or what they are made of when they are asked for: more may join it. The value is nowhere else. */
+  put(value: ValueId, blocks: ValueId | Convolution | Apart): void {
     if (typeof blocks === "string") this.#blocked.set(value, blocks);
-    else this.#affine.set(value, blocks);
+    else this.#pending.set(value, blocks);
   }
 
   /** What a value is to be made of, if nothing but `reader` reads it. */
-  pending(value: ValueId, reader: Node): Affine | undefined {
-    return this.onlyReader(value) === reader ? this.#affine.get(value) : undefined;
+  pending(value: ValueId, reader: Node): Convolution | Apart | undefined {
+    return this.onlyReader(value) === reader && !this.#blocked.has(value) ? this.#pending.get(value) : undefined;
   }
 
   /** Leaves a node to the one that alone reads its output, and takes care of both. */
@@ -118,21 +116,23 @@ export class Blocks {
   of(value: ValueId): ValueId {
     const known = this.#blocked.get(value) ?? this.#copies.get(value);
     if (known !== undefined) return known;
-    const affine = this.#affine.get(value);
-    if (!affine) {
-      const copy = this.emit(`${value}/blocks`, "ReorderInput", [value], {}, DOMAIN);
-      this.#copies.set(value, copy);
-      return copy;
+    const pending = this.#pending.get(value);
+    const name = `${value}/blocks`;
+    if (!pending) {
+      this.#copies.set(value, this.emit(name, "ReorderInput", [value], {}, DOMAIN));
+      return name;
     }
-    const made = this.affine(`${value}/blocks`, affine, this.dims(value)[1] as number);
+    const made =
+      "phases" in pending
+        ? interleaved(this, name, pending, this.dims(value))
+        : this.convolution(name, pending);
     this.#blocked.set(value, made);
     return made;
   }
 
-  affine(name: ValueId, { image, factor, shift, upon, activation }: Affine, channels: number): ValueId {
-    const inputs = [image, factor, shift, ...(upon === undefined ? [] : [upon])];
-    const given = { group: channels, kernel_shape: [1, 1], ...(activation && { activation }) };
-    return this.emit(name, "Conv", inputs, given, DOMAIN);
+  convolution(name: ValueId, { image, kernels, bias, given, upon, activation }: Convolution): ValueId {
+    const inputs = upon === undefined ? [image, kernels, bias ?? ""] : [image, kernels, bias ?? "", upon];
+    return this.emit(name, "Conv", inputs, { ...given, ...(activation && { activation }) }, DOMAIN);
   }
 
   /** Makes a value there as it was, under its own name. */

@@ -17,14 +17,14 @@ const convolution: Blocking = (blocks, node) => {
   if (string(node, "auto_pad", "NOTSET") !== "NOTSET") return false;
   const dims = blocks.dims(w);
   const [out, inner, ...kernel] = dims as [number, number, ...number[]];
-  // Images of less than a block are read as they are.
+  // Images of less than a block are read as they are, which pays where what is made of them stays in blocks.
   const few = inner < block;
-  if (!few && inner % block !== 0) return false;
-  if (few) blocks.restore(x);
-  // [O, C, kh, kw] as [O/B, C/B, kh, kw, B of C, B of O], under the dims that it had.
-  const size = few ? inner : block;
-  const parts = blocks.reshape(`${y}/kernel parts`, w, [out / block, block, inner / size, size, ...kernel]);
-  const moved = blocks.emit(`${y}/kernel blocks`, "Transpose", [parts], { perm: [0, 2, 4, 5, 3, 1] });
+  if (few ? !blocks.readers(y).some(({ op }) => op in blockings) : inner % block !== 0) return false;
+  // [O, C, kh, kw] as [O/B, C/B, kh, kw, B of C, B of O], or [O/B, C, kh, kw, B], under the dims that it had.
+  const inside = few ? [inner] : [inner / block, block];
+  const parts = blocks.reshape(`${y}/kernel parts`, w, [out / block, block, ...inside, ...kernel]);
+  const perm = few ? [0, 2, 3, 4, 1] : [0, 2, 4, 5, 3, 1];
+  const moved = blocks.emit(`${y}/kernel blocks`, "Transpose", [parts], { perm });
   const image = few ? x : blocks.of(x);
   const kernels = blocks.reshape(`${y}/kernel`, moved, dims);
   blocks.put(y, { image, kernels, ...(bias && { bias }), given: node.attributes });
@@ -44,8 +44,8 @@ const elementwise: Blocking = (blocks, node) => {
   const isScalar = (value: ValueId) => count(blocks.dims(value)) === 1;
   const alike = (value: ValueId) => blocks.fits(value) && blocks.dims(value).join() === blocks.dims(y).join();
   if (!node.inputs.some((value) => blocks.has(value)) || !blocks.fits(y)) return false;
-  if (!node.inputs.every((value) => isScalar(value) || alike(value))) return false;
-  const inputs = node.inputs.map((value) => (isScalar(value) ? value : blocks.of(value)));
+  if (!node.inputs.every((value) => value === "" || isScalar(value) || alike(value))) return false;
+  const inputs = node.inputs.map((value) => (value === "" || isScalar(value) ? value : blocks.of(value)));
   blocks.put(y, blocks.emit(`${y}/blocks`, node.op, inputs, node.attributes));
   return true;
 };
@@ -95,7 +95,8 @@ const product: Blocking = (blocks, node) => {
   const dims = blocks.dims(image);
   const [, channels, ...spatial] = dims as [number, number, ...number[]];
   const given = blocks.dims(factor);
-  if (given.at(-3) !== channels || count(given) !== channels || spatial.join() !== blocks.dims(z).slice(2).join()) return false;
+  if (given.at(-3) !== channels || count(given) !== channels || spatial.join() !== blocks.dims(z).slice(2).join())
+    return false;
   blocks.put(z, perChannel(blocks, z, blocks.of(image), channels, { factor }));
   return true;
 };
@@ -133,7 +134,9 @@ const normalization: Blocking = (blocks, node) => {
   if (training && (node.outputs.length < 3 || float(node, "momentum", 0.9) !== 0 || !isSummed(blocks, x))) return false;
   const image = training ? centred(blocks, x, mean, variance) : blocks.of(x);
   const epsilon = blocks.constant(`${y}/epsilon`, Tensor.float32([], [float(node, "epsilon", 1e-5)]));
-  const deviation = blocks.emit(`${y}/deviation`, "Sqrt", [blocks.emit(`${y}/padded variance`, "Add", [variance, epsilon])]);
+  const deviation = blocks.emit(`${y}/deviation`, "Sqrt", [
+    blocks.emit(`${y}/padded variance`, "Add", [variance, epsilon]),
+  ]);
   const factor = blocks.emit(`${y}/factor`, "Div", [gain, deviation]);
   const moved = () => blocks.emit(`${y}/shift`, "Sub", [offset, blocks.emit(`${y}/moved`, "Mul", [mean, factor])]);
   blocks.put(y, perChannel(blocks, y, image, channels, { factor, shift: training ? offset : moved() }));
@@ -181,9 +184,23 @@ const mapMeans: Blocking = (blocks, node) => {
 /** What there is for the operators of the standard. */
 export const blockings: Readonly<Record<string, Blocking>> = {
   ...Object.fromEntries(
-    ["Sub", "Div", "Neg", "Min", "Max", "Pow", "Sqrt", "Exp", "Erf", "Sigmoid", "Tanh", "Softplus", "LeakyRelu", "Elu", "Clip"].map(
-      (op) => [op, elementwise],
-    ),
+    [
+      "Sub",
+      "Div",
+      "Neg",
+      "Min",
+      "Max",
+      "Pow",
+      "Sqrt",
+      "Exp",
+      "Erf",
+      "Sigmoid",
+      "Tanh",
+      "Softplus",
+      "LeakyRelu",
+      "Elu",
+      "Clip",
+    ].map((op) => [op, elementwise]),
   ),
   Conv: convolution,
   ConvTranspose: transposedConvolution,

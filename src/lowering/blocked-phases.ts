@@ -49,7 +49,12 @@ export function apartOf(blocks: Blocks, node: Node): Apart | undefined {
       if (row.length === 0 || column.length === 0) return undefined;
       const name = `${y}/kernel ${row.start} ${column.start}`;
       const both = [row, column];
-      const bounds = [both.map(({ start }) => start), kernel.map((size) => -size - 1), [2, 3], strides.map((step) => -step)];
+      const bounds = [
+        both.map(({ start }) => start),
+        kernel.map((size) => -size - 1),
+        [2, 3],
+        strides.map((step) => -step),
+      ];
       const places = bounds.map((list, index) => blocks.constant(`${name}/${index}`, Tensor.int64(list)));
       const taken = blocks.emit(`${name} places`, "Slice", [kernels, ...places]);
       return {
@@ -104,7 +109,13 @@ export function interleaved(blocks: Blocks, name: ValueId, { strides, phases }: 
     return blocks.emit(at, "ConstantOfShape", [blocks.constant(`${at} dims`, Tensor.int64(size))]);
   });
   const lines = Array.from({ length: rows }, (_, row) =>
-    alternating(blocks, `${name}/row ${row}`, made.slice(row * columns, (row + 1) * columns), count(size), blocks.block),
+    alternating(
+      blocks,
+      `${name}/row ${row}`,
+      made.slice(row * columns, (row + 1) * columns),
+      count(size),
+      blocks.block,
+    ),
   );
   const all = alternating(blocks, `${name}/rows`, lines, count(size) * columns, width * blocks.block);
   return blocks.reshape(name, all, dims);

@@ -54,6 +54,12 @@ export function centred(blocks: Blocks, x: ValueId, mean: ValueId, variance: Val
     `${x}/centred`,
     perChannel(blocks, `${x}/centred`, blocks.of(x), channels, { factor, shift }),
   );
-  sumOverSamples(blocks, variance, dots(blocks, `${variance}/of maps`, image, image, dims), dims, 1 / (n * height * width));
+  sumOverSamples(
+    blocks,
+    variance,
+    dots(blocks, `${variance}/of maps`, image, image, dims),
+    dims,
+    1 / (n * height * width),
+  );
   return image;
 }

@@ -36,6 +36,8 @@ export class Blocks {
   readonly #copies = new Map<ValueId, ValueId>();
   readonly #restored = new Set<ValueId>();
   readonly #left = new Map<ValueId, Node>();
+  /** What no name of the graph begins with. */
+  #prefix = "blocks/";
 
   constructor(graph: Graph, block: number) {
     this.block = block;
@@ -44,6 +46,9 @@ export class Blocks {
     this.#readers = consumers(graph.nodes);
     this.#outputs = new Set(graph.outputs.map(({ name }) => name));
     this.#constants = new Map(graph.constants);
+    const given = graph.inputs.map(({ name }) => name);
+    const taken = [...given, ...graph.nodes.flatMap(({ outputs }) => outputs), ...graph.constants.keys()];
+    while (taken.some((name) => name.startsWith(this.#prefix))) this.#prefix = `_${this.#prefix}`;
   }
 
   dims(value: ValueId): Dims {
@@ -65,21 +70,27 @@ export class Blocks {
     return this.#blocked.has(value) || this.#pending.has(value);
   }
 
+  readers(value: ValueId): readonly Node[] {
+    return this.#readers.get(value) ?? [];
+  }
+
   /** The node that alone reads a value. */
   onlyReader(value: ValueId): Node | undefined {
-    const readers = this.#readers.get(value);
-    return readers?.length === 1 && !this.#outputs.has(value) ? readers[0] : undefined;
+    const [reader, ...others] = this.readers(value);
+    return others.length === 0 && !this.#outputs.has(value) ? reader : undefined;
   }
 
-  /** A new node of one output. */
+  /** A new node of one output, a value of the graph or a new one. */
   emit(name: ValueId, op: string, inputs: readonly ValueId[], given: Given = {}, domain = ""): ValueId {
-    this.#nodes.push({ op, domain, name, inputs, outputs: [name], attributes: attributes(given) });
-    return name;
+    const output = this.#types.typeIfKnown(name) ? name : `${this.#prefix}${name}`;
+    this.#nodes.push({ op, domain, name: output, inputs, outputs: [output], attributes: attributes(given) });
+    return output;
   }
 
+  /** A new constant. */
   constant(name: ValueId, tensor: Tensor): ValueId {
-    this.#constants.set(name, tensor);
-    return name;
+    this.#constants.set(`${this.#prefix}${name}`, tensor);
+    return `${this.#prefix}${name}`;
   }
 
   reshape(name: ValueId, value: ValueId, dims: Dims): ValueId {
@@ -119,13 +130,12 @@ export class Blocks {
     const pending = this.#pending.get(value);
     const name = `${value}/blocks`;
     if (!pending) {
-      this.#copies.set(value, this.emit(name, "ReorderInput", [value], {}, DOMAIN));
-      return name;
+      const copy = this.emit(name, "ReorderInput", [value], {}, DOMAIN);
+      this.#copies.set(value, copy);
+      return copy;
     }
     const made =
-      "phases" in pending
-        ? interleaved(this, name, pending, this.dims(value))
-        : this.convolution(name, pending);
+      "phases" in pending ? interleaved(this, name, pending, this.dims(value)) : this.convolution(name, pending);
     this.#blocked.set(value, made);
     return made;
   }

@@ -2,7 +2,7 @@ import type { RecipeInput } from "../training/recipe.ts";
 import type { DataChoice, MeasureChoice, Sampling, SyntheticMake } from "./schema.ts";
 
 /** Counts up when training or measuring comes to give other numbers for the same task: what is kept then is made again. */
-export const RESULTS_VERSION = 5;
+export const RESULTS_VERSION = 6;
 
 /** What a study knows of a run beside its settings. */
 interface Named {

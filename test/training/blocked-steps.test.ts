@@ -16,7 +16,7 @@ const FLOAT32 = 1e-4;
 async function steps(runtime: Runtime) {
   const random = normals(41);
   const n = 24;
-  const x = { name: "x", type: "float32", dims: [n, 3, 8, 8], data: Float32Array.from({ length: n * 192 }, random) };
+  const x = { name: "x", type: "float32", dims: [n, 3, 12, 12], data: Float32Array.from({ length: n * 432 }, random) };
   const y = { name: "y", type: "uint8", dims: [n], data: Uint8Array.from({ length: n }, (_, index) => index % 3) };
   const data = arrayDataset({ source: "noise", sha256: "" }, [x as never, y as never]);
   const recipe = resolved({

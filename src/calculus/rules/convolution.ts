@@ -18,7 +18,8 @@ const conv: Rule = {
         .slice(lead)
         .toSpliced(1, 1);
     const w = at.node.inputs[1] as ValueId;
-    const times = (value: ValueId, rank: number) => (factor === undefined ? value : mul(b, value, channels(factor, rank)));
+    const times = (value: ValueId, rank: number) =>
+      factor === undefined ? value : mul(b, value, channels(factor, rank));
     const channels = (value: ValueId, rank: number) =>
       reshape(b, value, [b.dims(value)[0] as number, ...Array.from({ length: rank - 1 }, () => 1)]);
     return each(

@@ -1,7 +1,9 @@
 import type { Builder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
+import { blockConvolutions } from "./blocked-channels.ts";
 import { replayed } from "./replay.ts";
 import { lowerSmallConvolutions } from "./small-convolutions.ts";
+import { standardizedByRuntime } from "./standardization.ts";
 
 /** Where a graph is to run. */
 export interface Target {
@@ -21,4 +23,16 @@ export interface Target {
  */
 export function lower(graph: Graph, { provider }: Target): Builder {
   return provider === "cpu" ? lowerSmallConvolutions(graph) : replayed(graph);
+}
+
+/**
+ * The same function, gradients and all, in operators that run faster; it cannot be differentiated any more.
+ *
+ * @param graph of fixed shapes
+ * @param block channels of the runtime's blocks, where it has them
+ */
+export function lowerWhole(graph: Graph, { provider }: Target, block: number | undefined): Graph {
+  if (provider !== "cpu") return graph;
+  const standardized = standardizedByRuntime(graph);
+  return block === undefined ? standardized : blockConvolutions(standardized, block);
 }

@@ -2,8 +2,7 @@ import { UsageError } from "../errors.ts";
 import { chooseLayers } from "../evaluation/choice.ts";
 import type { Graph } from "../graph/graph.ts";
 import { count } from "../graph/tensor.ts";
-import { blockConvolutions } from "../lowering/blocked-channels.ts";
-import { lower } from "../lowering/lower.ts";
+import { lower, lowerWhole } from "../lowering/lower.ts";
 import type { Runtime, RuntimeArray, Session } from "../runtime/session.ts";
 import { RandomStream } from "../statistics/random.ts";
 import { namedParameters, sketchOf } from "./layers.ts";
@@ -108,10 +107,7 @@ export function engineOf(recipe: Recipe, prepared: Prepared, runtime: Runtime): 
   );
   const loop = async (batch: number) => {
     const block = await channelBlock(runtime, options);
-    const step = () => {
-      const plain = stepGraph(design, batch);
-      return loopOf(block === undefined ? plain : blockConvolutions(plain, block), carried, batch);
-    };
+    const step = () => loopOf(lowerWhole(stepGraph(design, batch), options, block), carried, batch);
     return sessions.get(`step ${batch} ${key}`, step, options);
   };
   const batch = Math.min(EVALUATION_BATCH, n);

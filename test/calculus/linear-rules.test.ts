@@ -12,6 +12,8 @@ const cases: Readonly<Record<string, RuleCase>> = {
   "MatMul, right constant": { op: "MatMul", inputs: [x(3, 4), c(4, 5)] },
   "MatMul, left constant": { op: "MatMul", inputs: [c(2, 3), x(5, 3, 4)] },
   "MatMul, both vary": { op: "MatMul", inputs: [x(2, 3, 4), x(2, 4, 5)] },
+  "MatMul, both vary, the left one wide": { op: "MatMul", inputs: [x(2, 3, 5), x(2, 5, 2)] },
+  "MatMul, both vary, the left one wide, broadcast": { op: "MatMul", inputs: [x(3, 2, 5), x(1, 5, 2)] },
   "MatMul, both vary, broadcast": { op: "MatMul", inputs: [x(2, 3, 2, 4), x(4, 5)] },
   Gemm: {
     op: "Gemm",

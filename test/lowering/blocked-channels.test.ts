@@ -8,7 +8,7 @@ import { nodeRuntime } from "../../src/runtime/node.ts";
 import type { Runtime } from "../../src/runtime/session.ts";
 import { channelBlock } from "../../src/training/channel-block.ts";
 import { normals } from "../sketch.ts";
-import { convolutions, sameInBlocks } from "./same-in-blocks.ts";
+import { convolutions, sameInBlocks } from "./same-outputs.ts";
 
 const session = { provider: "cpu", threads: 1 };
 const random = normals(31);

@@ -4,7 +4,7 @@ import { Builder, type AttributeValue } from "../../src/graph/builder.ts";
 import type { ValueId } from "../../src/graph/graph.ts";
 import { add, mul, reduceSum } from "../../src/graph/operators.ts";
 import { Tensor, type Dims } from "../../src/graph/tensor.ts";
-import { inBlocks, sameInBlocks } from "./same-in-blocks.ts";
+import { inBlocks, sameInBlocks } from "./same-outputs.ts";
 
 const same = { pads: [1, 1, 1, 1] };
 

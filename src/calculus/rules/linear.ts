@@ -28,7 +28,7 @@ const matMulRule: Rule = {
       () =>
         isShared(b, left, right)
           ? reshape(b, summedOver(b, left, given, outer), [...outer, ...b.dims(y)])
-          : fitted(matMul(b, swap(b, left), given), right, y),
+          : fitted(transposedTimes(b, left, given), right, y),
     );
   },
   taylor: (at) => {
@@ -38,6 +38,12 @@ const matMulRule: Rule = {
     return [{ root: productJet(b, times, b.rank(output), [x, at.jet(0)], [y, at.jet(1)]) }];
   },
 };
+
+/** Xᵀ G of many matrices, the smaller operand transposed: the runtime copies it. */
+function transposedTimes(b: Builder, x: ValueId, given: ValueId): ValueId {
+  const isLarger = (b.dims(x).at(-1) as number) > (b.dims(given).at(-1) as number);
+  return isLarger && b.rank(x) > 2 ? swap(b, matMul(b, swap(b, given), x)) : matMul(b, swap(b, x), given);
+}
 
 /** Whether one matrix meets the rows of many. */
 function isShared(b: Builder, left: ValueId, right: ValueId): boolean {

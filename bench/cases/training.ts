@@ -1,19 +1,16 @@
 import type { RecipeInput } from "../../src/training/recipe.ts";
-import { median, row, type Row } from "../row.ts";
-import { Torch } from "../torch.ts";
+import { LineProcess } from "../line-process.ts";
+import { mean, median, row, type Row } from "../row.ts";
+import type { StepsCase } from "../time-steps.ts";
+import { startTorch } from "../torch.ts";
 import { epochsPerSecond, trainedEpochs } from "../training-epochs.ts";
 import { noiseData, recipe, TrainingSteps } from "../training-steps.ts";
 
-interface Case {
+/** Steps are timed some tenths of a second at once, because the first ones after the other side's turn are slower. */
+interface Case extends StepsCase {
   readonly name: string;
   /** What torch_training.py calls it. */
   readonly torch: string;
-  readonly model: RecipeInput["model"];
-  readonly batch: number;
-  /** Numbers of a sample that is no image. */
-  readonly width?: number;
-  /** Steps timed at once, and how often: some tenths of a second, because the first ones after the other side's turn are slower. */
-  readonly steps: number;
   readonly times: number;
   readonly goal: number;
 }
@@ -41,7 +38,7 @@ const EPOCH_TIMES = 8;
 const WORKER_EPOCHS = 16;
 const WORKER_TIMES = 5;
 
-/** Sessions and processes of PyTorch that are timed: each is faster or slower for as long as it lives. */
+/** Processes that are timed, of ours and of PyTorch's: each is faster or slower for as long as it lives. */
 const ROUNDS = 4;
 
 /** Training against PyTorch's in turn, one thread; regularizers against plain steps; two workers against one. */
@@ -52,11 +49,12 @@ export const trainingCases: Readonly<Record<string, () => AsyncGenerator<Row>>> 
   "training-workers": workerRows,
 };
 
-async function* stepRows({ name, torch, model, batch, width, steps, times, goal }: Case): AsyncGenerator<Row> {
-  const data = noiseData(batch * steps, width);
-  yield* against(`step of ${name}`, torch, { steps, times, goal }, async () => {
-    const training = await TrainingSteps.open(recipe(model, batch), data);
-    return { seconds: () => training.seconds(steps), stop: () => training.stop() };
+function stepRows({ name, torch, times, goal, ...own }: Case): AsyncGenerator<Row> {
+  return against(`step of ${name}`, torch, { steps: own.steps, times, goal }, async () => {
+    const args = ["--import", "tsx", "bench/time-steps.ts", JSON.stringify(own)];
+    const process = await LineProcess.start(globalThis.process.execPath, args);
+    if (!process) throw new Error(`${args.join(" ")}: could not be started`);
+    return { seconds: async () => (await process.ask(String(own.steps))) as number, stop: () => process.stop() };
   });
 }
 
@@ -81,7 +79,7 @@ interface Sizes {
   readonly goal: number;
 }
 
-/** The median of ratios of neighbours in time, over fresh sessions on both sides: the machine's own speed wanders. */
+/** The median of ratios of neighbours in time, over fresh sessions or processes on both sides: the machine's own speed wanders. */
 async function* against(
   name: string,
   theirs: string,
@@ -90,15 +88,12 @@ async function* against(
 ): AsyncGenerator<Row> {
   const pairs: [own: number, other: number][] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const torch = await Torch.start();
+    const torch = await startTorch(theirs);
     const ours = await start();
     const each = Math.ceil(times / ROUNDS);
     // The first quarter warms up.
     for (let time = -Math.ceil(each / 3); time < each; time++) {
-      const pair: [number, number] = [
-        await ours.seconds(),
-        torch ? mean(await torch.seconds(theirs, steps)) : Number.NaN,
-      ];
+      const pair: [number, number] = [await ours.seconds(), torch ? await torch.seconds(steps) : Number.NaN];
       if (time >= 0) pairs.push(pair);
     }
     await ours.stop();
@@ -143,8 +138,4 @@ async function* workerRows(): AsyncGenerator<Row> {
     before = after;
   }
   yield row("one worker's epochs a second, over two workers'", 1 / median(ratios), "ratio", 1 / 1.9);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

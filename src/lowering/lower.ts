@@ -4,6 +4,7 @@ import { blockConvolutions } from "./blocked-channels.ts";
 import { replayed } from "./replay.ts";
 import { lowerSmallConvolutions } from "./small-convolutions.ts";
 import { standardizedByRuntime } from "./standardization.ts";
+import { readTurned } from "./turned-operands.ts";
 
 /** Where a graph is to run. */
 export interface Target {
@@ -34,5 +35,5 @@ export function lower(graph: Graph, { provider }: Target): Builder {
 export function lowerWhole(graph: Graph, { provider }: Target, block: number | undefined): Graph {
   if (provider !== "cpu") return graph;
   const standardized = standardizedByRuntime(graph);
-  return block === undefined ? standardized : blockConvolutions(standardized, block);
+  return readTurned(block === undefined ? standardized : blockConvolutions(standardized, block));
 }

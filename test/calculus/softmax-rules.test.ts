@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { pullBack } from "../../src/calculus/vjp.ts";
+import { Builder } from "../../src/graph/builder.ts";
+import { reshape } from "../../src/graph/operators.ts";
 import { count } from "../../src/graph/tensor.ts";
+import { valuesOf } from "../run-graph.ts";
 import { jetsAt } from "./jets-at.ts";
 import { checkRule, randomFrom, varyingOf } from "./rule-check.ts";
 
@@ -115,5 +119,62 @@ describe("at hard points, against float64", () => {
       expect(jets[name].every(Number.isFinite), name).toBe(true);
       expect([1, 3, 4].map((index) => Math.abs(jets[name][index]!))).toEqual([0, 0, 0]);
     }
+  });
+});
+
+describe("weights of attention", () => {
+  const [rows, keys] = [4, 5];
+
+  /** What reaches the scores of softmax(scores) V from G, by the definition, and by the rule with and without a column's axis. */
+  async function pulled(width: number, scores: readonly number[]) {
+    const random = randomFrom(11);
+    const draw = (size: number) => Float32Array.from({ length: size }, () => random());
+    const given = { x: Float32Array.from(scores), v: draw(keys * width), g: draw(rows * width) };
+    const b = new Builder();
+    const dims = { x: [rows, keys], v: [keys, width], g: [rows, width] };
+    for (const [name, size] of Object.entries(dims)) b.input(name, "float32", size);
+    const y = b.add("MatMul", [b.add("Softmax", ["x"], { axis: -1 }), "v"]);
+    const before = b.nodes.length;
+    const alone = pullBack(b, new Map([[y, "g"]]), ["x"], 0).get("x") as string;
+    const squares = b.nodes
+      .slice(before)
+      .filter(({ op, outputs }) => op === "Mul" && b.dims(outputs[0] as string)[1] === keys);
+    const column = pullBack(b, new Map([[y, reshape(b, "g", [1, rows, width])]]), ["x"], 1).get("x") as string;
+    const feeds = Object.entries(given).map(([name, data]) => [
+      name,
+      { type: "float32" as const, dims: dims[name as "x"], data },
+    ]);
+    const values = await valuesOf(b, { alone, column }, Object.fromEntries(feeds));
+    const expected = Array.from({ length: rows }, (_, row) => {
+      const own = scores.slice(row * keys, (row + 1) * keys);
+      const largest = Math.max(...own);
+      const powers = own.map((score) => Math.exp(score - largest));
+      const s = powers.map((power) => power / powers.reduce((sum, each) => sum + each));
+      const dot = (key: number) =>
+        Array.from({ length: width }, (__, d) => given.g[row * width + d]! * given.v[key * width + d]!).reduce(
+          (sum, each) => sum + each,
+        );
+      const u = s.map((_s, key) => dot(key));
+      const mean = u.reduce((sum, each, key) => sum + each * s[key]!, 0);
+      return u.map((each, key) => s[key]! * (each - mean));
+    }).flat();
+    return { values, expected, products: squares.length };
+  }
+
+  const scores = Array.from({ length: rows * keys }, (_, index) => 3 * Math.sin(7 * index));
+  /** Some dozens of roundings of numbers about 1. */
+  const ROUNDING = 2e-6;
+
+  test.each([
+    ["fewer columns than weights: sums of the output's elements", 3, scores, 1],
+    ["more columns: sums of the weights' own", 6, scores, 2],
+    ["one weight takes all", 3, scores.map((score) => 20 * score), 1],
+  ] as const)("%s", async (_, width, given, products) => {
+    const { values, expected, products: made } = await pulled(width, given);
+    for (const value of Object.values(values)) {
+      expect(Math.max(...Array.from(value, (each, index) => Math.abs(each - expected[index]!)))).toBeLessThan(ROUNDING);
+    }
+    // s times the difference, and s u where it is summed.
+    expect(made).toBe(products);
   });
 });

@@ -1,6 +1,6 @@
 import type { ValueId } from "../../graph/graph.ts";
 import { int } from "../../graph/graph.ts";
-import { expand, mul, reduceSum, sub } from "../../graph/operators.ts";
+import { expand, mul, reduceSum, sub, swap } from "../../graph/operators.ts";
 import { sum, sumOfSquares, type Jet } from "../jets.ts";
 import { negative } from "./arithmetic.ts";
 import { cotangent, type Differentiated, type Rule } from "./rule.ts";
@@ -21,6 +21,21 @@ function centred(at: Differentiated, s: ValueId, u: ValueId): ValueId {
 }
 
 /**
+ * Σ_k s_k u_k where s weighs the rows of V, as attention does, and u is G Vᵀ: that is Σ_d G_d (s V)_d, of as many terms as V has columns
+ * (Dao et al. 2022, FlashAttention, appendix B). Undefined where it is not so, or s is no longer than those.
+ */
+function totalBehind(at: Differentiated, s: ValueId, u: ValueId): ValueId | undefined {
+  const { b } = at;
+  const [given = "", turned = ""] = (b.producerOf(u)?.op === "MatMul" && b.producerOf(u)?.inputs) || [];
+  if (axisOf(at) !== -1 || given === "" || (b.dims(given).at(-1) as number) >= (b.dims(s).at(-1) as number))
+    return undefined;
+  const weighed = b.nodes.find(
+    ({ op, inputs }) => op === "MatMul" && inputs[0] === s && swap(b, inputs[1] as ValueId) === turned,
+  );
+  return weighed && total(at, mul(b, given, weighed.outputs[0] as ValueId));
+}
+
+/**
  * y = s, y' = s (x' − Σ s x'), y'' = s (u − Σ s u) with u = x'' + Σ_r (x'_r − Σ s x'_r)². Everything is a difference of x'
  * within a row, times s: the error is that of rounding x', however confident the row, and where s = 0 (a mask of −∞) all is 0.
  */
@@ -28,7 +43,8 @@ const softmax: Rule = {
   linearity: "smooth",
   vjp: (at) => {
     const s = at.node.outputs[0] as ValueId;
-    return [mul(at.b, s, centred(at, s, cotangent(at)))];
+    const u = cotangent(at);
+    return [mul(at.b, s, sub(at.b, u, totalBehind(at, s, u) ?? total(at, mul(at.b, s, u))))];
   },
   taylor: (at) => {
     const { b, node } = at;

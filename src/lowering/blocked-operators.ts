@@ -101,6 +101,16 @@ const product: Blocking = (blocks, node) => {
   return true;
 };
 
+/** Maps less their mean are there where a normalization by the batch took it from them. */
+const difference: Blocking = (blocks, node) => {
+  const [x = "", y = ""] = node.inputs;
+  const mean = blocks.maker(y)?.op === "Reshape" ? (blocks.maker(y)?.inputs[0] ?? "") : "";
+  const known = blocks.maker(mean)?.inputs[0] === x ? blocks.centred.get(mean) : undefined;
+  if (known === undefined || !blocks.fits(node.outputs[0] as ValueId)) return elementwise(blocks, node);
+  blocks.put(node.outputs[0] as ValueId, known);
+  return true;
+};
+
 /** The mask of ReLU, y > 0, is left to what makes numbers of it. */
 const comparison: Blocking = (blocks, node) => {
   const [x = "", bound = ""] = node.inputs;
@@ -133,6 +143,7 @@ const normalization: Blocking = (blocks, node) => {
   const training = int(node, "training_mode", 0) === 1;
   if (training && (node.outputs.length < 3 || float(node, "momentum", 0.9) !== 0 || !isSummed(blocks, x))) return false;
   const image = training ? centred(blocks, x, mean, variance) : blocks.of(x);
+  if (training) blocks.centred.set(mean, image);
   const epsilon = blocks.constant(`${y}/epsilon`, Tensor.float32([], [float(node, "epsilon", 1e-5)]));
   const deviation = blocks.emit(`${y}/deviation`, "Sqrt", [
     blocks.emit(`${y}/padded variance`, "Add", [variance, epsilon]),
@@ -185,7 +196,6 @@ const mapMeans: Blocking = (blocks, node) => {
 export const blockings: Readonly<Record<string, Blocking>> = {
   ...Object.fromEntries(
     [
-      "Sub",
       "Div",
       "Neg",
       "Min",
@@ -206,6 +216,7 @@ export const blockings: Readonly<Record<string, Blocking>> = {
   ConvTranspose: transposedConvolution,
   Relu: relu,
   Add: sum,
+  Sub: difference,
   Mul: product,
   Greater: comparison,
   Cast: mask,

@@ -1,5 +1,5 @@
 import { attributes, type AttributeValue } from "../graph/builder.ts";
-import { consumers, reads, type Graph, type Node, type ValueId } from "../graph/graph.ts";
+import { consumers, producers, reads, type Graph, type Node, type ValueId } from "../graph/graph.ts";
 import { Tensor, type Dims } from "../graph/tensor.ts";
 import { type Apart, interleaved } from "./blocked-phases.ts";
 import { replayed } from "./replay.ts";
@@ -23,9 +23,12 @@ export type Given = Readonly<Record<string, AttributeValue>>;
 export class Blocks {
   /** B. */
   readonly block: number;
+  /** Maps less the mean of their channel, in blocks, by that mean. */
+  readonly centred = new Map<ValueId, ValueId>();
   readonly #graph: Graph;
   readonly #types;
   readonly #readers: ReadonlyMap<ValueId, readonly Node[]>;
+  readonly #makers: ReadonlyMap<ValueId, Node>;
   readonly #outputs: ReadonlySet<ValueId>;
   readonly #nodes: Node[] = [];
   readonly #constants: Map<ValueId, Tensor>;
@@ -44,6 +47,7 @@ export class Blocks {
     this.#graph = graph;
     this.#types = replayed(graph);
     this.#readers = consumers(graph.nodes);
+    this.#makers = producers(graph.nodes);
     this.#outputs = new Set(graph.outputs.map(({ name }) => name));
     this.#constants = new Map(graph.constants);
     const given = graph.inputs.map(({ name }) => name);
@@ -78,6 +82,10 @@ export class Blocks {
   onlyReader(value: ValueId): Node | undefined {
     const [reader, ...others] = this.readers(value);
     return others.length === 0 && !this.#outputs.has(value) ? reader : undefined;
+  }
+
+  maker(value: ValueId): Node | undefined {
+    return this.#makers.get(value);
   }
 
   /** A new node of one output, a value of the graph or a new one. */

@@ -1,7 +1,7 @@
 import { attributes } from "../graph/builder.ts";
 import { makersOf, type Graph, type Node, type ValueId } from "../graph/graph.ts";
 import { Matching } from "../graph/matching.ts";
-import { Tensor, type Dims } from "../graph/tensor.ts";
+import { count, Tensor, type Dims } from "../graph/tensor.ts";
 import { replayed } from "./replay.ts";
 
 /** Vectors along the last axes, (x − mean)/σ and 1/σ, as a derivative of LayerNormalization makes them. */
@@ -51,8 +51,7 @@ export function standardizedByRuntime(graph: Graph): Graph {
 }
 
 function filled(constants: Map<ValueId, Tensor>, name: ValueId, dims: Dims, value: number): ValueId {
-  const size = dims.reduce((product, length) => product * length, 1);
-  constants.set(name, Tensor.float32(dims, new Float32Array(size).fill(value)));
+  constants.set(name, Tensor.float32(dims, new Float32Array(count(dims)).fill(value)));
   return name;
 }
 

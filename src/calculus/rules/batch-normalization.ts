@@ -3,7 +3,7 @@ import type { Builder } from "../../graph/builder.ts";
 import type { Node, ValueId } from "../../graph/graph.ts";
 import { describe, float, int } from "../../graph/graph.ts";
 import { add, div, mul, reduceSum, reshape, scale, sqrt, sub } from "../../graph/operators.ts";
-import { count } from "../../graph/tensor.ts";
+import { count, Tensor } from "../../graph/tensor.ts";
 import type { Differentiated, Pullback, Rule } from "./rule.ts";
 import { cotangent, each, linear, masked } from "./rule.ts";
 
@@ -34,7 +34,7 @@ const inference = linear(
 
 /**
  * With the statistics of the batch, y = γ (x − μ)/σ + β: ∂β = Σ g, ∂γ = Σ g x̂, ∂x = γ/σ (g − ∂β/n − x̂ ∂γ/n), sums over the n elements
- * of a channel (Ioffe and Szegedy 2015). Σ g x̂ is (Σ g x − μ Σ g)/σ.
+ * of a channel (Ioffe and Szegedy 2015). Of x − μ, because Σ g x − μ Σ g loses digits where μ is large against σ.
  */
 function trainingPull(at: Pullback): (ValueId | undefined)[] {
   const { b, node, lead } = at;
@@ -46,12 +46,16 @@ function trainingPull(at: Pullback): (ValueId | undefined)[] {
   const n = count(dims) / (dims[1] as number);
   const given = cotangent(at);
   const inverse = div(b, b.scalar(1), deviation(b, node, variance));
+  const centred = sub(b, x, meeting(b, mean, x));
   const shift = reduceSum(b, given, axes);
-  const stretch = mul(b, sub(b, reduceSum(b, mul(b, given, x), axes), mul(b, mean, shift)), inverse);
+  const stretch = mul(b, reduceSum(b, mul(b, given, centred), axes), inverse);
   const through = () => {
-    // The operator itself, its statistics given, is the runtime's one pass over x for a factor and a shift of each channel.
-    const parameters = [scale(b, stretch, -1 / n), scale(b, shift, -1 / n), mean, variance];
-    const along = b.add("BatchNormalization", [x, ...parameters], { epsilon: { float: float(node, "epsilon", 1e-5) } });
+    const channels = b.dims(mean);
+    const none = b.constant(Tensor.float32(channels, new Float32Array(count(channels))));
+    // The operator itself, its statistics given, is the runtime's one pass for a factor and a shift of each channel.
+    const parameters = [scale(b, stretch, -1 / n), scale(b, shift, -1 / n), none, variance];
+    const epsilon = { float: float(node, "epsilon", 1e-5) };
+    const along = b.add("BatchNormalization", [centred, ...parameters], { epsilon });
     return mul(b, add(b, given, along), meeting(b, mul(b, gain, inverse), y));
   };
   return each(
